@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf.h - the snapshot the data plane works from. Built by node/config.c on the control thread, published by one
+ * atomic pointer, never modified, retired by epoch. It owns everything it points to but the servers
+ * (registry) and the listeners (reference counted, so sockets survive a reload).
+ */
+#ifndef DATAPLANE_CONF_H
+#define DATAPLANE_CONF_H
+
+#include <stdint.h>
+#include "base/addr.h"
+#include "pools/name.h"
+#include "pools/pool.h"
+
+struct dp_acl;
+struct dp_listener;
+struct local_table;
+struct suffix_table;
+
+enum { DP_LISTENS_MAX = 32, DP_POOLS_MAX = 64 };
+
+struct dp_listen {
+	struct endpoint endpoint;
+	uint8_t lease;				/* LEASE_NONE for the node's own addresses */
+	struct dp_listener *listener;		/* kernel UDP socket and TCP listener; sockio.h */
+};
+
+struct dp_conf {
+	unsigned listens;
+	struct dp_listen listen[DP_LISTENS_MAX];
+	struct suffix_table *suffixes;		/* value = index into pools */
+	unsigned n_pools;
+	struct pool *pools[DP_POOLS_MAX];
+	struct name *probe_name[DP_POOLS_MAX];	/* of the fast-path check; NULL without probe */
+	struct dp_acl *acl[POOL_KINDS];
+	struct local_table *local;
+	uint16_t edns_size;			/* toward clients and servers */
+	uint32_t tcp_idle_ms;
+	uint32_t tcp_connections;		/* cap, all clients */
+	uint64_t generation;			/* counts reloads, from 1 */
+};
+
+/* Frees the snapshot and drops its listeners; accepts NULL. Control thread. */
+void dp_conf_free(struct dp_conf *conf);
+
+/* Position of the listen entry for (addr, port), or -1. */
+int dp_conf_listen(const struct dp_conf *conf, const struct addr *addr, uint16_t port);
+
+#endif

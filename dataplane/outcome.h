@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * outcome.h - the names of everything a worker counts. Every query that reached a worker ends in exactly one
+ * outcome (D250): sum of outcomes = queries received - queries in flight. Events say what else happened.
+ * One block of DP_COUNTERS per worker, on its own cache lines.
+ *
+ *   X(identifier, "metric_name", "help")
+ */
+#ifndef DATAPLANE_OUTCOME_H
+#define DATAPLANE_OUTCOME_H
+
+#define DP_OUTCOMES(X) \
+	X(FORWARDED_ANSWERED, "forwarded_answered", "a server's answer was sent") \
+	X(FORWARDED_TIMEOUT, "forwarded_timeout", "no server answered in time: SERVFAIL") \
+	X(NO_SERVER, "no_server", "no usable server in the pool: SERVFAIL") \
+	X(LOCAL, "local", "answered by the node itself") \
+	X(REFUSED_ACL, "refused_acl", "client outside the access list of the pool's kind: REFUSED") \
+	X(REFUSED_ROUTE, "refused_route", "no route for the name: REFUSED") \
+	X(REFUSED_TYPE, "refused_type", "zone transfer, meta type or class: REFUSED or NOTIMP") \
+	X(REFUSED_SIGNED, "refused_signed", "TSIG or SIG(0) in the query: REFUSED") \
+	X(NOTIMP, "notimp", "opcode other than QUERY: NOTIMP") \
+	X(FORMERR_QDCOUNT, "formerr_qdcount", "not exactly one question: FORMERR") \
+	X(FORMERR_COUNTS, "formerr_counts", "answer or authority records in a query: FORMERR") \
+	X(FORMERR_NAME, "formerr_name", "bad name in the question: FORMERR") \
+	X(FORMERR_TRUNCATED, "formerr_truncated", "fewer octets than the counts promise: FORMERR") \
+	X(FORMERR_TRAILING, "formerr_trailing", "octets behind the last record: FORMERR") \
+	X(FORMERR_OPT, "formerr_opt", "bad OPT: FORMERR") \
+	X(BADVERS, "badvers", "EDNS version over 0: BADVERS") \
+	X(DROP_SHORT, "drop_short", "shorter than a DNS header: dropped") \
+	X(DROP_RESPONSE, "drop_response", "a response sent to us as a server: dropped") \
+	X(DROP_SOURCE, "drop_source", "impossible source address or port: dropped") \
+	X(DROP_FULL, "drop_full", "no room for another query in flight: dropped") \
+	X(DROP_TRANSMIT, "drop_transmit", "no room to send it or its answer: dropped") \
+	X(DROP_LEASE, "drop_lease", "the address was not ours any more: dropped") \
+	X(CLIENT_GONE, "client_gone", "the TCP client left before the answer")
+
+#define DP_EVENTS(X) \
+	X(QUERIES, "queries", "queries received, kernel path and fast path") \
+	X(QUERIES_TCP, "queries_tcp", "of these, over TCP") \
+	X(ANSWERS, "answers", "messages from servers received") \
+	X(ANSWER_LATE, "answer_late", "matched no query in flight: late, duplicate or guessed") \
+	X(ANSWER_MISMATCH, "answer_mismatch", "right port and id, wrong server, address or question") \
+	X(ANSWER_MALFORMED, "answer_malformed", "from a server, not a DNS response that parses") \
+	X(ANSWER_TRUNCATED, "answer_truncated", "TC set by the server") \
+	X(REPLY_TRUNCATED, "reply_truncated", "cut to fit the client") \
+	X(HANDED_OVER, "handed_over", "answers given to the worker that asked") \
+	X(HANDOVER_FULL, "handover_full", "answers lost because that worker's ring was full") \
+	X(FRAME_NOT_UDP, "frame_not_udp", "frame that is no plain UDP: dropped") \
+	X(FRAME_LENGTH, "frame_length", "lengths contradict each other: dropped") \
+	X(FRAME_IP_CHECKSUM, "frame_ip_checksum", "IPv4 header checksum wrong: dropped") \
+	X(FRAME_UDP_CHECKSUM, "frame_udp_checksum", "UDP checksum wrong: dropped") \
+	X(FRAME_UNFINISHED, "frame_unfinished", "UDP checksum left to an offload: accepted") \
+	X(FRAME_STRANGER, "frame_stranger", "neither for a listen address nor from a server: dropped") \
+	X(SERVER_UNREACHABLE, "server_unreachable", "ICMP error or refused connection from a server") \
+	X(TCP_ACCEPTED, "tcp_accepted", "client connections accepted") \
+	X(TCP_CLOSED_IDLE, "tcp_closed_idle", "client connections closed after the idle timeout") \
+	X(TCP_CLOSED_FULL, "tcp_closed_full", "client connections closed to make room") \
+	X(TCP_CLOSED_SLOW, "tcp_closed_slow", "client connections closed because the client did not read") \
+	X(TCP_CLOSED_BAD, "tcp_closed_bad", "client connections closed after a broken message") \
+	X(TCP_TO_SERVER, "tcp_to_server", "queries sent to servers over TCP") \
+	X(SELF_QUERIES, "self_queries", "canary and fast-path checks, in no other count") \
+	X(FRAMES_OUT, "frames_out", "frames and datagrams sent") \
+	X(BATCHES, "batches", "batches worked")
+
+#define DP_NAME(id, name, help) DP_COUNT_##id,
+enum dp_counter {
+	DP_OUTCOMES(DP_NAME)
+	DP_OUTCOME_END,
+	DP_EVENT_BEGIN = DP_OUTCOME_END - 1,
+	DP_EVENTS(DP_NAME)
+	DP_COUNTERS
+};
+#undef DP_NAME
+
+/* Metric name and help of a counter; any thread. */
+const char *dp_counter_name(enum dp_counter counter);
+const char *dp_counter_help(enum dp_counter counter);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reply.h - every answer a client sees: our own errors and local answers, and a server's answer made the
+ * client's. The header, the question in the client's letter case, and exactly one OPT if the client
+ * had one (edns.h). Pure functions.
+ */
+#ifndef DATAPLANE_REPLY_H
+#define DATAPLANE_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dp_answer;
+struct dp_asker;
+struct local_answer;
+
+enum { DP_REPLY_ERROR_MAX = 12 + 255 + 4 + 11 + 6 };	/* room an error answer may need */
+
+/* The question to echo; wire NULL = none (it did not parse). */
+struct dp_question {
+	const uint8_t *wire;		/* folded */
+	uint8_t wire_len;
+	uint16_t type, class;
+};
+
+/* ede: Extended DNS Error INFO-CODE for EDNS clients (RFC 8914), or -1. ra: sets RA. Length. (D035) */
+size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		      uint16_t rcode, bool ra, int ede, uint16_t edns_size);
+
+/* CH TXT answer with TTL 0, or its rcode alone. out needs DP_REPLY_ERROR_MAX + 270 octets. */
+size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		      const struct local_answer *local, uint16_t edns_size);
+
+/*
+ * Turns a server's answer (parsed into *answer) in place into asker's: id, RD, CD, AD (passed only if it set AD
+ * or DO, D108), Z clear, AA cleared for recursive pools (D107), question in its case, server's OPT out, ours in,
+ * rcode's upper bits (or, for a client without EDNS, SERVFAIL where they are not 0), TC and the cut to header,
+ * question and OPT when over asker->reply_max (D060). msg has room octets (at least len + 17).
+ * Returns the new length.
+ */
+size_t dp_reply_adopt(uint8_t *msg, size_t len, size_t room, const struct dp_answer *answer,
+		      const struct dp_asker *asker, bool recursive, uint16_t edns_size);
+
+/* The same into another buffer, for the second waiter and on. */
+size_t dp_reply_copy(uint8_t *out, size_t room, const uint8_t *msg, size_t len,
+		     const struct dp_answer *answer, const struct dp_asker *asker, bool recursive,
+		     uint16_t edns_size);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * steer_shared.h - what the XDP program and the daemon both know. Fixed widths, explicit padding.
+ * The program only sorts ours from not ours; everything it needs stands in struct steer_conf, one
+ * mmap-able map value that the daemon writes (control thread) and the program reads.
+ *
+ * Tables are open addressing with a bounded number of probes: the daemon sizes and salts them so that
+ * every key is found within STEER_PROBES, or refuses the configuration.
+ */
+#ifndef DATAPLANE_STEER_SHARED_H
+#define DATAPLANE_STEER_SHARED_H
+
+#include <linux/types.h>
+#include "base/lease.h"
+
+enum {
+	STEER_PORTS_MAX = 16,
+	STEER_QUEUES_MAX = 64,		/* per port; XSKMAP key = port * STEER_QUEUES_MAX + queue */
+	STEER_LISTEN_SLOTS = 128,	/* power of two */
+	STEER_SERVER_SLOTS = 1024,	/* power of two */
+	STEER_PROBES = 4,
+};
+
+/* A UDP endpoint that is ours: clients ask it. Addresses as in base/addr.h (IPv4 mapped). */
+struct steer_endpoint {
+	__be32 addr[4];
+	__be16 port;
+	__u8 used;
+	__u8 lease;			/* index into the lease page, or LEASE_NONE */
+	__u32 pad;
+};
+
+struct steer_conf {
+	__u32 salt;			/* of both tables */
+	__u16 source_port_base;		/* host order; our ports toward servers: */
+	__u16 source_port_count;	/* base .. base + count - 1; 0 = none (io = socket) */
+	__u32 ifindex[STEER_PORTS_MAX];	/* port number = position; 0 = unused */
+	struct steer_endpoint listen[STEER_LISTEN_SLOTS];
+	struct steer_endpoint server[STEER_SERVER_SLOTS];
+};
+
+/* The slot where the search for (addr, port) begins; the same function on both sides. */
+static inline __u32 steer_hash(__u32 salt, const __be32 *addr, __be16 port)
+{
+	__u32 h = addr[0] ^ salt;
+
+	h = (h ^ addr[1]) * 0x9e3779b1u;
+	h = (h ^ addr[2]) * 0x85ebca6bu;
+	h = (h ^ (h >> 15) ^ addr[3]) * 0xc2b2ae35u;
+	h = (h ^ (h >> 13) ^ port) * 0x9e3779b1u;
+	return h ^ (h >> 16);
+}
+
+/* Counters of the program, one per-CPU array map; names in steer.c in the same order. */
+enum steer_counter {
+	STEER_QUERY,			/* redirected: for a listen endpoint */
+	STEER_ANSWER,			/* redirected: from a server to our ports */
+	STEER_QUERY_KERNEL,		/* query on a queue without a socket: to the kernel */
+	STEER_ANSWER_NO_SOCKET,		/* answer on a queue without a socket: dropped */
+	STEER_NO_LEASE,			/* for an address whose lease is not held: dropped */
+	STEER_FRAGMENT,			/* to the kernel */
+	STEER_OPTIONS,			/* IPv4 options: to the kernel */
+	STEER_OVERSIZE,			/* longer than a frame takes (super-frame): to the kernel */
+	STEER_MALFORMED,		/* lengths that contradict each other, for ours: to the kernel */
+	STEER_OTHER,			/* not ours: to the kernel */
+	STEER_COUNTERS
+};
+
+_Static_assert(sizeof(struct steer_endpoint) == 24, "no hidden padding");
+
+#endif

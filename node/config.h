@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config.h - the node's configuration file: read, checked as a whole, compared, turned into the data
+ * plane's snapshot. Control thread and start-up only.
+ */
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "pools/pool.h"
+#include "dataplane/acl.h"
+#include "dataplane/port.h"
+#include "dataplane/xsk.h"
+
+struct dp_conf;
+struct pool_registry;
+
+enum config_io { CONFIG_IO_XDP, CONFIG_IO_SOCKET };
+
+struct config_strings { char **item; size_t n; };
+struct config_ints { uint32_t *item; size_t n; };
+struct config_prefixes { struct dp_acl_rule *item; size_t n; };
+
+struct config_interface {
+	char name[IF_NAMESIZE];
+	int side;			/* enum dp_side */
+};
+
+struct config_listen {
+	struct addr address;
+	uint32_t port;
+};
+
+struct config_server {
+	struct addr address;
+	uint32_t port;
+};
+
+struct config_probe {
+	char name[256];			/* "" = no probe */
+	char type[16];			/* mnemonic or TYPEnnn */
+	uint32_t interval_ms, timeout_ms, fall, rise;
+	char rcode[16];			/* "NOERROR" */
+};
+
+struct config_pool {
+	char name[POOL_NAME_MAX];
+	int kind, policy;		/* enum pool_kind, pool_policy */
+	uint32_t timeout_ms;
+	struct config_server *servers;
+	size_t n_servers;
+	struct config_probe probe;
+};
+
+struct config_route {
+	struct config_strings suffixes;
+	char file[4096];		/* one suffix a line, '#' comments; relative to the file that names it; "" */
+	char pool[POOL_NAME_MAX];
+};
+
+struct config {
+	char path[4096];
+	/* node = { } */
+	char node_name[64];
+	char version_text[64];		/* answer to version.server CH TXT; "" = REFUSED */
+	int io;				/* enum config_io */
+	uint32_t workers;		/* 0 = min(queues, cores) */
+	struct config_ints cpus;	/* [i] = CPU of worker i; empty = not pinned */
+	int xdp_mode;			/* enum steer_mode */
+	int copy;			/* enum dp_copy */
+	uint32_t frame_size, ring_size;
+	uint32_t inflight;		/* queries in flight per worker, a power of two */
+	/* source_ports = { first, count } */
+	uint32_t source_port_first, source_port_count;
+	/* lists */
+	struct config_interface *interfaces;
+	size_t n_interfaces;
+	struct config_listen *listens;
+	size_t n_listens;
+	struct config_prefixes acl[POOL_KINDS];
+	struct config_pool *pools;
+	size_t n_pools;
+	struct config_route *routes;
+	size_t n_routes;
+	/* edns, tcp, self_check, control, log */
+	uint32_t edns_size;
+	uint32_t tcp_idle_ms, tcp_connections;
+	uint32_t check_interval_ms, hang_ms, check_fall, check_rise;
+	char control_socket[108], control_group[32];
+	int log_level;			/* enum log_level */
+};
+
+enum { CONFIG_ERROR_MAX = 1024 };
+
+/*
+ * Reads and checks path with its includes (relative to the including file). 0, or -EINVAL and
+ * error = "file:line: key: what is wrong, allowed range" (several lines when several mistakes were found, up
+ * to the buffer). Touches nothing but files. -ENOMEM, -ENOENT likewise with text.
+ */
+int config_load(const char *path, struct config **config, char *error, size_t size);
+void config_free(struct config *config);
+
+/* True when only live keys differ; else error lists the keys that need a restart. */
+bool config_may_reload(const struct config *old, const struct config *new, char *error, size_t size);
+
+/*
+ * Builds the snapshot: suffix table (files are read), pools with servers of the registry, ACLs, local names.
+ * Opens listeners that old (may be NULL) does not have, and shares the rest. May fail and then changes nothing:
+ * 0, or -errno with error. Two phases of a reload: this is "prepare", publishing the pointer is "commit".
+ */
+int config_build(const struct config *config, const struct dp_conf *old,
+		 struct pool_registry *registry, uint64_t now_ns, struct dp_conf **conf,
+		 char *error, size_t size);
+
+#endif
