@@ -23,7 +23,7 @@ struct epoch_reader {
 struct epoch_retired;
 
 struct epoch {
-	_Alignas(64) _Atomic uint64_t now;	/* starts at 1, fits 32 bits by wrapping past 0 never: see .c */
+	_Alignas(64) _Atomic uint64_t now;	/* starts at 1; 0 in a reader means asleep */
 	struct epoch_reader readers[EPOCH_READERS_MAX];
 	struct epoch_retired *retired;		/* control thread only, oldest first */
 	struct epoch_retired **retired_tail;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * epoch.c - reclamation of what readers may still see. Contract in epoch.h.
+ *
+ * The store of a reader's word and the load of the shared pointers that follows are sequentially
+ * consistent, and so are the writer's exchange of a pointer and its increment of the epoch: a reader that still
+ * loaded the old pointer has published an epoch that is not later than the one the object retired in.
+ * 32 bits of epoch last for centuries of reloads.
+ */
+#include "base/epoch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct epoch_retired {
+	struct epoch_retired *next;
+	uint64_t epoch;
+	void (*release)(void *object);
+	void *object;
+};
+
+void epoch_init(struct epoch *epoch)
+{
+	memset(epoch, 0, sizeof(*epoch));
+	atomic_init(&epoch->now, 1);
+	epoch->retired_tail = &epoch->retired;
+}
+
+void epoch_enter(struct epoch *epoch, struct epoch_reader *reader)
+{
+	uint64_t now = atomic_load_explicit(&epoch->now, memory_order_acquire);
+
+	reader->batches++;
+	atomic_store_explicit(&reader->word, now << 32 | reader->batches, memory_order_seq_cst);
+}
+
+void epoch_sleep(struct epoch_reader *reader)
+{
+	atomic_store_explicit(&reader->word, 0, memory_order_release);
+}
+
+bool epoch_asleep(const struct epoch_reader *reader)
+{
+	return epoch_progress(reader) == 0;
+}
+
+uint64_t epoch_progress(const struct epoch_reader *reader)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)&reader->word, memory_order_seq_cst);
+}
+
+int epoch_retire(struct epoch *epoch, void (*release)(void *), void *object)
+{
+	struct epoch_retired *r = malloc(sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct epoch_retired){
+		.epoch = atomic_fetch_add(&epoch->now, 1),
+		.release = release,
+		.object = object,
+	};
+	*epoch->retired_tail = r;
+	epoch->retired_tail = &r->next;
+	return 0;
+}
+
+/* The oldest epoch that some reader may still be in. */
+static uint64_t oldest_seen(struct epoch *epoch)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (unsigned i = 0; i < EPOCH_READERS_MAX; i++) {
+		uint64_t word = epoch_progress(&epoch->readers[i]);
+
+		if (word && word >> 32 < oldest)
+			oldest = word >> 32;
+	}
+	return oldest;
+}
+
+static void release_first(struct epoch *epoch)
+{
+	struct epoch_retired *r = epoch->retired;
+
+	epoch->retired = r->next;
+	if (!epoch->retired)
+		epoch->retired_tail = &epoch->retired;
+	r->release(r->object);
+	free(r);
+}
+
+unsigned epoch_reclaim(struct epoch *epoch)
+{
+	uint64_t oldest = oldest_seen(epoch);
+	unsigned waiting = 0;
+
+	while (epoch->retired && epoch->retired->epoch < oldest)
+		release_first(epoch);
+	for (struct epoch_retired *r = epoch->retired; r; r = r->next)
+		waiting++;
+	return waiting;
+}
+
+void epoch_fini(struct epoch *epoch)
+{
+	while (epoch->retired)
+		release_first(epoch);
+}
