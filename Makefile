@@ -14,6 +14,7 @@ VERSION := 0.1.0
 
 SAN ?=
 TSAN ?=
+WERROR ?= $(if $(CI),1)
 B := build$(if $(SAN),/san)$(if $(TSAN),/tsan)
 
 Q := $(if $(V),,@)
@@ -68,17 +69,66 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@.tmp && mv $@.tmp $@
 
 # Tests: every tests/<area>/test_<name>.c is one TAP program on cmocka, linked with the library.
-UNIT := $(patsubst %.c,$(B)/%,$(wildcard tests/*/test_*.c))
+UNIT := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/*/test_*.c)))
+SYSTEM := $(sort $(filter-out %.c,$(wildcard tests/system/test_*)))
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-.PHONY: unit
+.PHONY: unit system packages check check-built demo conformance install clean help
 unit: $(UNIT)
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
 
-.PHONY: clean
+system: all
+	$(Q)prove --exec '' $(SYSTEM)
+
+# Debian packages of packages.txt that are missing; needs root only when some are.
+packages:
+	$(Q)missing=$$(sed 's/#.*//' packages.txt | while read -r p; do [ -z "$$p" ] || \
+		dpkg-query -W -f '$${Status}\n' "$$p" 2>/dev/null | grep -q 'ok installed' || echo "$$p"; done); \
+	if [ -n "$$missing" ]; then echo "installing:" $$missing; apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing > /dev/null; fi
+
+# Everything: packages, build, unit tests plain and with sanitizers, system tests, conformance list.
+check: packages
+	$(Q)$(MAKE) --no-print-directory check-built
+
+check-built:
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)prove --exec '' tests/test_includes
+	$(Q)$(MAKE) --no-print-directory -j2 unit
+	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
+	$(Q)$(MAKE) --no-print-directory system
+	$(Q)tests/conformance --check
+
+demo: packages
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)lab/demo
+
+conformance:
+	$(Q)tests/conformance --write
+
+install: all
+	install -D -m 755 $(B)/tandemd $(DESTDIR)$(PREFIX)/sbin/tandemd
+	install -D -m 755 $(B)/tandemctl $(DESTDIR)$(PREFIX)/bin/tandemctl
+	install -D -m 644 etc/dd1.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd1.conf
+	install -D -m 644 etc/dd2.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd2.conf
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/tandem/README.md
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/tandem/copyright
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tandem
+
 clean:
 	rm -rf build
+
+help:
+	@echo 'all          build/tandemd and build/tandemctl'
+	@echo 'check        install what is missing, build, run all tests (root: namespaces and XDP)'
+	@echo 'unit system  parts of it'
+	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
+	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root)'
+	@echo 'fuzz         the parsers under libFuzzer for a bounded time'
+	@echo 'conformance  write tests/CONFORMANCE.md'
+	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
+	@echo 'packages     install the Debian packages of packages.txt'
 
 -include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(wildcard $(B)/*/*.bpf.o.d)
 .PRECIOUS: $(B)/%.o $(B)/%.bpf.o

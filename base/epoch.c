@@ -35,14 +35,19 @@ void epoch_enter(struct epoch *epoch, struct epoch_reader *reader)
 	atomic_store_explicit(&reader->word, now << 32 | reader->batches, memory_order_seq_cst);
 }
 
+/*
+ * Falling asleep and asking whether somebody sleeps are read-modify-writes of the same word, so one comes first:
+ * either the asker sees 0 and rings, or the sleeper, looking once more after this call, sees what the asker had
+ * published before it asked.
+ */
 void epoch_sleep(struct epoch_reader *reader)
 {
-	atomic_store_explicit(&reader->word, 0, memory_order_release);
+	atomic_exchange_explicit(&reader->word, 0, memory_order_acq_rel);
 }
 
-bool epoch_asleep(const struct epoch_reader *reader)
+bool epoch_asleep(struct epoch_reader *reader)
 {
-	return epoch_progress(reader) == 0;
+	return atomic_fetch_or_explicit(&reader->word, 0, memory_order_acq_rel) == 0;
 }
 
 uint64_t epoch_progress(const struct epoch_reader *reader)

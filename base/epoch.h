@@ -38,8 +38,10 @@ void epoch_fini(struct epoch *epoch);
 void epoch_enter(struct epoch *epoch, struct epoch_reader *reader);
 void epoch_sleep(struct epoch_reader *reader);
 
-/* Any thread: is the reader asleep; a number that changes with every batch. */
-bool epoch_asleep(const struct epoch_reader *reader);
+/* Any thread. Is the reader asleep? Publish first, ask then, ring if so: no wake-up is lost, provided the
+ * sleeper looks once more between epoch_sleep() and its wait. */
+bool epoch_asleep(struct epoch_reader *reader);
+/* A number that changes with every batch; 0 while asleep. */
 uint64_t epoch_progress(const struct epoch_reader *reader);
 
 /* Control thread. release(object) is called by a later epoch_reclaim(). 0 or -ENOMEM (then the object is
