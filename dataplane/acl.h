@@ -2,6 +2,7 @@
 /*
  * acl.h - which clients may ask. Longest prefix decides; a prefix may allow or deny ("!192.0.2.7").
  * Built once into sorted, disjoint ranges; a look-up is one binary search. Immutable; any thread.
+ * The families are apart: "::/0" says nothing about IPv4 clients.
  */
 #ifndef DATAPLANE_ACL_H
 #define DATAPLANE_ACL_H

@@ -20,11 +20,12 @@ enum { DP_HANDOVER_PAYLOAD_MAX = 1952 };
 struct dp_handover *dp_handover_new(unsigned slots);
 void dp_handover_free(struct dp_handover *ring);
 
-/* Producer's thread. False when full or payload_len is over DP_HANDOVER_PAYLOAD_MAX. */
+/* Producer's thread. False when full, or payload_len is 0 or over DP_HANDOVER_PAYLOAD_MAX. */
 bool dp_handover_push(struct dp_handover *ring, const struct dp_flow *flow, const uint8_t *payload,
 		      uint16_t payload_len);
 
-/* Consumer's thread. Copies the oldest into payload (size octets) and flow; its length, 0 when empty. */
+/* Consumer's thread. Copies the oldest that fits payload (size octets) into it and flow, and discards those
+ * before it; its length, 0 when empty. */
 uint16_t dp_handover_pop(struct dp_handover *ring, struct dp_flow *flow, uint8_t *payload,
 			 size_t size);
 bool dp_handover_empty(const struct dp_handover *ring);

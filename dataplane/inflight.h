@@ -15,7 +15,6 @@
 #include "dataplane/packet.h"
 #include "dataplane/query.h"
 
-struct pool;
 struct pool_server;
 struct dp_inflight_table;
 
@@ -39,6 +38,7 @@ struct dp_waiter {
 	struct dp_return back;
 	uint64_t arrived_ns;
 	bool traced;			/* tandemctl capture wants it */
+	uint8_t lease;			/* of the address it asked; LEASE_NONE for the node's own */
 	struct dp_waiter *next;
 };
 
@@ -59,7 +59,7 @@ struct dp_inflight {
 	uint16_t type, class;
 	uint8_t name_len;
 	bool cd, dnssec_ok;
-	const struct pool *pool;	/* of the snapshot below; compare by name across snapshots */
+	bool recursive;			/* the pool's kind; the pool itself may go with a reload */
 	/* life */
 	uint64_t deadline_ns;
 	struct dp_attempt attempt[DP_ATTEMPTS_MAX];
@@ -67,6 +67,7 @@ struct dp_inflight {
 	/* the table's own */
 	uint32_t slot, generation, wheel_next, wheel_prev, wheel_at;
 	bool live;
+	uint64_t quiet_ns;		/* latest deadline this slot ever had */
 	uint8_t name[NAME_WIRE_MAX + 1];	/* folded; cold for long names only */
 };
 

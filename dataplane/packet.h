@@ -31,7 +31,7 @@ enum dp_parse {
 	DP_PARSE_LENGTH,		/* lengths contradict each other, or too short */
 	DP_PARSE_IP_CHECKSUM,
 	DP_PARSE_UDP_CHECKSUM,
-	DP_PARSE_SOURCE,		/* source port 0, or a special source address (D022) */
+	DP_PARSE_SOURCE,		/* port 0, special address, our own, or IPv4-mapped in IPv6 (D022) */
 };
 
 enum {
@@ -40,18 +40,20 @@ enum {
 };
 
 /* Reads a received frame (peer = source). *payload points into frame; its length is the UDP length's, so
- * padding is never read. Every length is checked here; later code trusts payload_len. */
+ * padding is never read. Every length is checked here; later code trusts payload_len. flow->port is
+ * the caller's. */
 enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, struct dp_flow *flow, uint8_t **payload,
 			      uint16_t *payload_len);
 
 /*
  * Writes Ethernet, VLAN, IP and UDP headers in front of payload (DP_HEADERS_MAX octets must be there), from own
- * to peer: TTL 64, DF, IP id 0, given traffic class, all checksums computed (0 is sent as 0xffff).
+ * to peer: TTL 64, DF, IP id 0, given traffic class, flow label 0, all checksums computed (0 is sent as 0xffff).
  * Returns the first octet of the frame; the frame's length is (payload - frame) + payload_len.
  */
 uint8_t *dp_packet_write(uint8_t *payload, uint16_t payload_len, const struct dp_flow *flow);
 
-/* Internet checksum (RFC 1071) of len octets added to sum, not folded; and the folding complement. */
+/* Internet checksum (RFC 1071) of len octets added to sum, not folded; and the folding complement. The result uses
+ * all 64 bits. Only the last piece of a sum may be of odd length. */
 uint64_t dp_checksum_add(uint64_t sum, const void *data, size_t len);
 uint16_t dp_checksum_finish(uint64_t sum);	/* as it stands in the header, network order */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * query.h - DNS messages in wire form: what a client asks, what a server answered. Bounded time,
- * nothing read at or behind len. Pure functions; sources RFC 1035, 6891, 9619, 8906.
+ * nothing read at or behind len, which is at most 65535. Pure functions; sources RFC 1035, 6891, 9619, 8906.
  */
 #ifndef DATAPLANE_QUERY_H
 #define DATAPLANE_QUERY_H
@@ -15,14 +15,20 @@ enum {
 	DNS_HEADER_LEN = 12,
 	DNS_UDP_MIN = 512,
 	DNS_EDNS_SIZE = 1232,		/* RFC 9715 */
+	DNS_QUESTION_FIXED_LEN = 4,	/* type and class */
 	DNS_OPT_LEN = 11,		/* an OPT without options */
+
+	/* offsets in the header */
+	DNS_AT_ID = 0, DNS_AT_FLAGS = 2, DNS_AT_QDCOUNT = 4, DNS_AT_ANCOUNT = 6, DNS_AT_NSCOUNT = 8,
+	DNS_AT_ARCOUNT = 10,
 
 	DNS_OPCODE_QUERY = 0, DNS_OPCODE_NOTIFY = 4, DNS_OPCODE_UPDATE = 5,
 
 	DNS_RCODE_NOERROR = 0, DNS_RCODE_FORMERR = 1, DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3,
 	DNS_RCODE_NOTIMP = 4, DNS_RCODE_REFUSED = 5, DNS_RCODE_BADVERS = 16,
 
-	DNS_TYPE_A = 1, DNS_TYPE_SOA = 6, DNS_TYPE_TXT = 16, DNS_TYPE_OPT = 41, DNS_TYPE_DS = 43,
+	DNS_TYPE_A = 1, DNS_TYPE_SOA = 6, DNS_TYPE_TXT = 16,
+	DNS_TYPE_SIG = 24, DNS_TYPE_AAAA = 28, DNS_TYPE_OPT = 41, DNS_TYPE_DS = 43, DNS_TYPE_RRSIG = 46,
 	DNS_TYPE_TSIG = 250, DNS_TYPE_IXFR = 251, DNS_TYPE_AXFR = 252, DNS_TYPE_ANY = 255,
 	DNS_CLASS_IN = 1, DNS_CLASS_CH = 3, DNS_CLASS_ANY = 255,
 };
@@ -32,6 +38,18 @@ enum {
 	DNS_QR = 0x8000, DNS_AA = 0x0400, DNS_TC = 0x0200, DNS_RD = 0x0100,
 	DNS_RA = 0x0080, DNS_Z = 0x0040, DNS_AD = 0x0020, DNS_CD = 0x0010,
 };
+
+/* One resource record where it lies in a message. */
+struct dp_record {
+	size_t rdata, end;		/* rdata_len = end - rdata */
+	uint16_t type, class;		/* host order */
+	bool root_owner;
+	uint16_t owner_pointer;		/* where the owner's compression pointer points, 0 = not compressed */
+};
+
+/* Reads the record at msg[at]: its owner may be compressed (a pointer ends a name, and must point at or behind
+ * the header's end and before the name itself; it is not followed). False when it does not fit. */
+bool dp_record_read(const uint8_t *msg, size_t len, size_t at, struct dp_record *record);
 
 /* How one client asked: what must be remembered to answer it, whoever else asked the same. */
 struct dp_asker {
@@ -69,7 +87,7 @@ enum dp_query_verdict {
 	DP_QUERY_VERDICTS
 };
 
-/* edns_size: our own limit on UDP. tcp: came over TCP. */
+/* edns_size: our own limit on UDP. tcp: came over TCP. Fills what the verdict promises, and clears nothing else. */
 enum dp_query_verdict dp_query_parse(const uint8_t *msg, size_t len, bool tcp, uint16_t edns_size,
 				     struct dp_query *query);
 

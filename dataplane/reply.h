@@ -28,7 +28,7 @@ struct dp_question {
 size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
 		      uint16_t rcode, bool ra, int ede, uint16_t edns_size);
 
-/* CH TXT answer with TTL 0, or its rcode alone. out needs DP_REPLY_ERROR_MAX + 270 octets. */
+/* CH TXT answer with TTL 0 and AA, or its rcode alone; TC where the text is over asker->reply_max. out needs DP_REPLY_ERROR_MAX + 270 octets. */
 size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
 		      const struct local_answer *local, uint16_t edns_size);
 
@@ -36,13 +36,15 @@ size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct d
  * Turns a server's answer (parsed into *answer) in place into asker's: id, RD, CD, AD (passed only if it set AD
  * or DO, D108), Z clear, AA cleared for recursive pools (D107), question in its case, server's OPT out, ours in,
  * rcode's upper bits (or, for a client without EDNS, SERVFAIL where they are not 0), TC and the cut to header,
- * question and OPT when over asker->reply_max (D060). msg has room octets (at least len + 17).
+ * question and OPT when over asker->reply_max (D060); before that the additional section goes (D061). The question
+ * must have been compared with asker's (dp_answer_matches()). msg has room octets, at least len + DNS_OPT_LEN.
  * Returns the new length.
  */
 size_t dp_reply_adopt(uint8_t *msg, size_t len, size_t room, const struct dp_answer *answer,
 		      const struct dp_asker *asker, bool recursive, uint16_t edns_size);
 
-/* The same into another buffer, for the second waiter and on. */
+/* The same into another buffer, for the second waiter and on. Where room does not hold len octets the copy is cut to
+ * header, question and OPT; it must hold DP_REPLY_ERROR_MAX. */
 size_t dp_reply_copy(uint8_t *out, size_t room, const uint8_t *msg, size_t len,
 		     const struct dp_answer *answer, const struct dp_asker *asker, bool recursive,
 		     uint16_t edns_size);

@@ -17,7 +17,7 @@ struct dp_listener {
 	unsigned refs;			/* control thread */
 };
 
-/* Binds both sockets (IP_FREEBIND, SO_REUSEADDR, no SO_REUSEPORT); 0 or -errno with error saying which ("bind
+/* Binds both sockets (IP_FREEBIND, no SO_REUSEPORT; SO_REUSEADDR on TCP); 0 or -errno with error saying which ("bind
  * 192.0.2.1:53 TCP: ..."). Control thread. refs = 1. */
 int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, char *error,
 		     size_t size);
@@ -38,5 +38,14 @@ struct dp_datagram {
  * filled from the listener's port. */
 int dp_sockio_receive(int fd, uint16_t own_port, struct dp_datagram *datagrams, unsigned max);
 int dp_sockio_send(int fd, const struct dp_datagram *datagrams, unsigned n);
+
+/* Asks for a receive buffer of that many octets; takes what the kernel grants. */
+void dp_sockio_receive_buffer(int fd, int octets);
+
+/* The unspecified address of a's family: what own is where a socket does not report it. */
+static inline struct addr dp_sockio_unspecified(const struct addr *a)
+{
+	return addr_is_v4(a) ? addr_from_v4(0) : (struct addr){ 0 };
+}
 
 #endif

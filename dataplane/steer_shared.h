@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * steer_shared.h - what the XDP program and the daemon both know. Fixed widths, explicit padding.
- * The program only sorts ours from not ours; everything it needs stands in struct steer_conf, one
- * mmap-able map value that the daemon writes (control thread) and the program reads.
+ * The program only sorts ours from not ours; everything it needs stands in struct steer_conf, of which
+ * there are two: the daemon (control thread) writes the one not in use and switches by one store.
  *
  * Tables are open addressing with a bounded number of probes: the daemon sizes and salts them so that
  * every key is found within STEER_PROBES, or refuses the configuration.
@@ -16,12 +16,12 @@
 enum {
 	STEER_PORTS_MAX = 16,
 	STEER_QUEUES_MAX = 64,		/* per port; XSKMAP key = port * STEER_QUEUES_MAX + queue */
-	STEER_LISTEN_SLOTS = 128,	/* power of two */
+	STEER_LISTEN_SLOTS = 128,	/* power of two; of the address table too */
 	STEER_SERVER_SLOTS = 1024,	/* power of two */
 	STEER_PROBES = 4,
 };
 
-/* A UDP endpoint that is ours: clients ask it. Addresses as in base/addr.h (IPv4 mapped). */
+/* A UDP endpoint that is ours, or a server's. Addresses as in base/addr.h (IPv4 mapped). */
 struct steer_endpoint {
 	__be32 addr[4];
 	__be16 port;
@@ -31,11 +31,12 @@ struct steer_endpoint {
 };
 
 struct steer_conf {
-	__u32 salt;			/* of both tables */
+	__u32 salt;			/* of all tables */
 	__u16 source_port_base;		/* host order; our ports toward servers: */
 	__u16 source_port_count;	/* base .. base + count - 1; 0 = none (io = socket) */
 	__u32 ifindex[STEER_PORTS_MAX];	/* port number = position; 0 = unused */
-	struct steer_endpoint listen[STEER_LISTEN_SLOTS];
+	struct steer_endpoint listen[STEER_LISTEN_SLOTS];	/* clients ask it */
+	struct steer_endpoint address[STEER_LISTEN_SLOTS];	/* each listen address once, port 0 */
 	struct steer_endpoint server[STEER_SERVER_SLOTS];
 };
 

@@ -31,6 +31,7 @@ struct dp_rings;
 struct dp_trace;
 struct dp_trace_ring;
 struct lease_page;
+struct local_answer;
 
 enum {
 	DP_BATCH_MAX = 64,
@@ -56,6 +57,10 @@ struct dp_packet {
 	uint8_t query_verdict;		/* enum dp_query_verdict */
 	bool traced;
 	uint8_t lease;			/* of the listen address it came to */
+	uint8_t outcome;		/* enum dp_counter; of DP_REPLY and DP_DROP */
+	int8_t ede;			/* Extended DNS Error of our own answer, -1 = none */
+	uint16_t rcode;			/* of our own answer */
+	const struct local_answer *local;	/* our own answer, if it is more than an rcode */
 	const struct pool *pool;
 	struct dp_inflight *inflight;
 	struct dp_attempt *attempt;
@@ -121,11 +126,12 @@ struct dp_worker {
 	_Atomic uint64_t *counters;		/* DP_COUNTERS */
 	struct pool_load *loads;		/* POOL_SERVERS_MAX */
 	uint32_t cursor[DP_POOLS_MAX];
+	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
 	uint64_t now_ns;
 	uint64_t held_leases;			/* bit per lease held in this batch; LEASE_NONE needs none */
 	struct epoch_reader *reader;
 	struct dp_trace_ring *trace_ring;
-	struct dp_packet *batch;		/* DP_BATCH_MAX */
+	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of passes.c */
 	uint16_t batch_len;
 	/* cold below */
 	unsigned index;

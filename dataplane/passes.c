@@ -1,0 +1,707 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * passes.c - the life of a query between receive and transmit.
+ *
+ * A batch of queries goes through one loop per pass, each touching one structure:
+ *
+ *   parse     the message: question and OPT, name hashed label by label
+ *   route     class CH to the local names, everything else by longest suffix to a pool
+ *   admit     meta types, the access list of the pool's kind
+ *   answer    what the node answers itself, written in place
+ *   choose    an in-flight entry and a member of the pool
+ *   forward   the member's query, written from the key and never from the client's octets
+ *
+ * Answers come one at a time: find the attempt by (port, id), check that server, addresses and question are
+ * those of the attempt (RFC 5452, 9.1), turn the message into the waiter's, send.
+ *
+ * Nothing here knows rings, sockets or headers; struct dp_io does. Every query that is not the node's own ends
+ * in exactly one outcome, counted by settle(). Everything runs on the worker's thread; nothing allocates.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/lease.h"
+#include "dataplane/acl.h"
+#include "dataplane/neigh.h"
+#include "dataplane/reply.h"
+#include "dataplane/trace.h"
+#include "dataplane/worker.h"
+#include "pools/local.h"
+#include "pools/policy.h"
+#include "pools/suffix.h"
+
+enum {
+	EDE_NONE = -1,			/* RFC 8914, 4 */
+	EDE_PROHIBITED = 18,
+	EDE_NOT_AUTHORITATIVE = 20,
+	EDE_NOT_SUPPORTED = 21,
+	EDE_NO_REACHABLE_AUTHORITY = 22,
+	EDE_NETWORK_ERROR = 23,
+
+	TYPE_TKEY = 249,
+	SELF_TIMEOUT_MS = 800,		/* of a fast-path check; asked once a second */
+	SELF_CANARY = 0,		/* back.socket of origin SELF: the canary, or 1 + port */
+	EXPIRE_MAX = 256,		/* timeouts a batch, so that a dead pool does not stop the live one */
+	SLEEP_IN_FLIGHT_MS = 4,		/* timeouts are at most that late */
+};
+
+/* What an unacceptable query is answered with, by the parser's verdict. */
+static const struct {
+	uint8_t verdict, outcome;
+	uint16_t rcode;
+} refusals[DP_QUERY_VERDICTS] = {
+	[DP_QUERY_SHORT] = { DP_DROP, DP_COUNT_DROP_SHORT, 0 },
+	[DP_QUERY_RESPONSE] = { DP_DROP, DP_COUNT_DROP_RESPONSE, 0 },
+	[DP_QUERY_NOTIMP] = { DP_REPLY, DP_COUNT_NOTIMP, DNS_RCODE_NOTIMP },
+	[DP_QUERY_QDCOUNT] = { DP_REPLY, DP_COUNT_FORMERR_QDCOUNT, DNS_RCODE_FORMERR },
+	[DP_QUERY_COUNTS] = { DP_REPLY, DP_COUNT_FORMERR_COUNTS, DNS_RCODE_FORMERR },
+	[DP_QUERY_NAME] = { DP_REPLY, DP_COUNT_FORMERR_NAME, DNS_RCODE_FORMERR },
+	[DP_QUERY_TRUNCATED] = { DP_REPLY, DP_COUNT_FORMERR_TRUNCATED, DNS_RCODE_FORMERR },
+	[DP_QUERY_TRAILING] = { DP_REPLY, DP_COUNT_FORMERR_TRAILING, DNS_RCODE_FORMERR },
+	[DP_QUERY_OPT] = { DP_REPLY, DP_COUNT_FORMERR_OPT, DNS_RCODE_FORMERR },
+	[DP_QUERY_BADVERS] = { DP_REPLY, DP_COUNT_BADVERS, DNS_RCODE_BADVERS },
+	[DP_QUERY_SIGNED] = { DP_REPLY, DP_COUNT_REFUSED_SIGNED, DNS_RCODE_REFUSED },
+};
+
+static void count(struct dp_worker *worker, enum dp_counter counter)
+{
+	counters_add(&worker->counters[counter], 1);
+}
+
+/* The one outcome of a query; the node's own are in no count. */
+static void settle(struct dp_worker *worker, uint8_t origin, enum dp_counter outcome)
+{
+	if (origin != DP_ORIGIN_SELF)
+		count(worker, outcome);
+}
+
+static bool lease_held(const struct dp_worker *worker, uint8_t lease)
+{
+	return lease == LEASE_NONE || (worker->held_leases >> lease & 1);
+}
+
+/* ---- batch boundary ---- */
+
+static uint64_t held_leases(const struct dp_worker *worker)
+{
+	uint64_t held = 0, boot_ns = 0;
+
+	for (unsigned i = 0; i < worker->conf->listens; i++) {
+		uint8_t lease = worker->conf->listen[i].lease;
+
+		if (lease == LEASE_NONE)
+			continue;
+		if (!boot_ns)
+			boot_ns = clock_boot_ns();
+		if (lease_holds(worker->shared->leases, lease, boot_ns))
+			held |= 1ull << lease;
+	}
+	return held;
+}
+
+void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)
+{
+	struct dp_shared *shared = worker->shared;
+
+	/* Nothing of an earlier snapshot is touched from here on, not even by queries in flight. */
+	epoch_enter(&shared->epoch, worker->reader);
+	worker->now_ns = now_ns;
+	worker->conf = atomic_load(&shared->conf);
+	worker->next_hops = atomic_load(&shared->next_hops);
+	worker->trace = atomic_load(&shared->trace);
+	worker->held_leases = held_leases(worker);
+	count(worker, DP_COUNT_BATCHES);
+}
+
+/* ---- sending ---- */
+
+static struct dp_question question_of(const struct dp_query *query)
+{
+	struct dp_question question = {
+		.wire = query->question_end ? query->name.wire : NULL,
+		.wire_len = query->name.len,
+		.type = query->type,
+		.class = query->class,
+	};
+	return question;
+}
+
+/* Picks p for a capture, as soon as everything the filter asks for is known, and copies it as it came. */
+static void trace_received(struct dp_worker *worker, struct dp_packet *p,
+			   const struct endpoint *server)
+{
+	p->traced = p->query.question_end &&
+		    dp_trace_match(worker->trace, &p->back.flow.peer, &p->query.name, server);
+	if (p->traced)
+		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,
+			     (uint16_t)p->payload_len);
+}
+
+/* Sends p's answer where the query came from, and settles the query. */
+static void transmit_reply(struct dp_worker *worker, struct dp_packet *p)
+{
+	enum dp_counter outcome = p->outcome;
+	uint8_t origin = p->back.origin;
+
+	if (!lease_held(worker, p->lease)) {
+		settle(worker, origin, DP_COUNT_DROP_LEASE);
+		worker->io->give(worker, p);
+		return;
+	}
+	if (worker->trace && p->traced)
+		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, true, p->payload,
+			     (uint16_t)p->payload_len);
+	if (worker->io->reply(worker, p, &outcome))
+		count(worker, DP_COUNT_FRAMES_OUT);
+	settle(worker, origin, outcome);
+}
+
+/* ---- attempts ---- */
+
+static void load_add(_Atomic uint64_t *counter)
+{
+	counters_add(counter, 1);
+}
+
+static void attempt_began(struct dp_worker *worker, const struct dp_attempt *attempt)
+{
+	struct pool_load *load = &worker->loads[attempt->server->index];
+	uint32_t outstanding = atomic_load_explicit(&load->outstanding, memory_order_relaxed);
+
+	atomic_store_explicit(&load->outstanding, outstanding + 1, memory_order_relaxed);
+	load_add(&load->sent);
+}
+
+/* Ends the query: every attempt's server has one fewer outstanding. */
+static void end(struct dp_worker *worker, struct dp_inflight *query)
+{
+	for (unsigned i = 0; i < DP_ATTEMPTS_MAX; i++) {
+		const struct pool_server *server = query->attempt[i].server;
+		struct pool_load *load;
+		uint32_t outstanding;
+
+		if (!server)
+			continue;
+		load = &worker->loads[server->index];
+		outstanding = atomic_load_explicit(&load->outstanding, memory_order_relaxed);
+		if (outstanding)
+			atomic_store_explicit(&load->outstanding, outstanding - 1, memory_order_relaxed);
+	}
+	dp_inflight_end(worker->inflight, query);
+}
+
+static void trace_attempt(struct dp_worker *worker, const struct dp_packet *p,
+			  const struct dp_attempt *attempt)
+{
+	struct dp_flow flow = {
+		.peer = attempt->server->endpoint.addr,
+		.peer_port = attempt->server->endpoint.port,
+		.own_port = (uint16_t)(worker->source_port + attempt->own_port),
+	};
+
+	if (worker->next_hops)
+		flow.own = worker->next_hops->server[attempt->server->index].own;
+	dp_trace_put(worker->trace, worker->trace_ring, &flow, true, p->payload,
+		     (uint16_t)p->payload_len);
+}
+
+/* Writes the query of attempt into p and sends it. False: nothing was sent, the buffer is p's. */
+static bool send_attempt(struct dp_worker *worker, struct dp_packet *p,
+			 const struct dp_inflight *query, struct dp_attempt *attempt)
+{
+	p->payload_len = (uint32_t)dp_query_write(p->payload, attempt->id, query->recursive, query->cd,
+						  query->dnssec_ok, query->name, query->name_len,
+						  query->type, query->class, worker->conf->edns_size);
+	if (worker->trace && query->first.traced)
+		trace_attempt(worker, p, attempt);
+	if (!worker->io->forward(worker, p, attempt))
+		return false;
+	attempt_began(worker, attempt);
+	count(worker, DP_COUNT_FRAMES_OUT);
+	if (attempt->tcp)
+		count(worker, DP_COUNT_TCP_TO_SERVER);
+	return true;
+}
+
+/* ---- the passes over a batch of queries ---- */
+
+static void refuse(struct dp_packet *p, enum dp_counter outcome, uint16_t rcode, int8_t ede)
+{
+	p->verdict = DP_REPLY;
+	p->outcome = (uint8_t)outcome;
+	p->rcode = rcode;
+	p->ede = ede;
+	p->local = NULL;
+}
+
+static void parse(struct dp_worker *worker)
+{
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+		bool tcp = p->back.origin == DP_ORIGIN_TCP;
+		unsigned v;
+
+		count(worker, p->back.origin == DP_ORIGIN_SELF ? DP_COUNT_SELF_QUERIES : DP_COUNT_QUERIES);
+		if (tcp)
+			count(worker, DP_COUNT_QUERIES_TCP);
+		v = dp_query_parse(p->payload, p->payload_len, tcp, worker->conf->edns_size, &p->query);
+		p->verdict = DP_PASS;
+		p->query_verdict = (uint8_t)v;
+		p->traced = false;
+		p->pool = NULL;
+		if (v == DP_QUERY_OK)
+			continue;
+		refuse(p, refusals[v].outcome, refusals[v].rcode, EDE_NONE);
+		p->verdict = refusals[v].verdict;
+	}
+}
+
+static void route(struct dp_worker *worker)
+{
+	const struct dp_conf *conf = worker->conf;
+
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict == DP_PASS && p->query.class != DNS_CLASS_CH)
+			suffix_prefetch(conf->suffixes, &p->query.name);
+	}
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+		uint32_t pool;
+
+		if (p->verdict != DP_PASS)
+			continue;
+		if (p->query.class == DNS_CLASS_CH) {
+			p->local = local_find(conf->local, &p->query.name, p->query.type);
+			p->verdict = DP_REPLY;
+			p->outcome = DP_COUNT_LOCAL;
+			continue;
+		}
+		/* DS lives above the cut: the parent's route has it (RFC 4035, 3.1.4.1) */
+		pool = suffix_find(conf->suffixes, &p->query.name, p->query.type == DNS_TYPE_DS, NULL);
+		if (pool == SUFFIX_NOT_FOUND)
+			refuse(p, DP_COUNT_REFUSED_ROUTE, DNS_RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+		else
+			p->pool = conf->pools[pool];
+	}
+}
+
+/* Types that are no data to look up: OPT, TKEY, TSIG and zone transfers. */
+static bool is_meta_type(uint16_t type)
+{
+	return type == DNS_TYPE_OPT || (type >= TYPE_TKEY && type <= DNS_TYPE_AXFR);
+}
+
+static void admit(struct dp_worker *worker)
+{
+	const struct dp_conf *conf = worker->conf;
+
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict != DP_PASS)
+			continue;
+		if (!dp_acl_allows(conf->acl[p->pool->kind], &p->back.flow.peer))
+			refuse(p, DP_COUNT_REFUSED_ACL, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+		else if (is_meta_type(p->query.type))
+			refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
+	}
+}
+
+static void write_reply(struct dp_worker *worker, struct dp_packet *p)
+{
+	struct dp_question question = question_of(&p->query);
+	bool recursive = p->pool && p->pool->kind == POOL_RECURSIVE;
+
+	if (worker->trace && !worker->trace->by_server)
+		trace_received(worker, p, NULL);
+	if (p->local)
+		p->payload_len = (uint32_t)dp_reply_local(p->payload, &p->query.asker, &question,
+							  p->local, worker->conf->edns_size);
+	else
+		p->payload_len = (uint32_t)dp_reply_error(p->payload, &p->query.asker, &question,
+							  p->rcode, recursive, p->ede,
+							  worker->conf->edns_size);
+}
+
+static void answer(struct dp_worker *worker)
+{
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict == DP_REPLY)
+			write_reply(worker, p);
+	}
+}
+
+static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
+{
+	query->name_hash = name_hash(&p->query.name);
+	query->type = p->query.type;
+	query->class = p->query.class;
+	query->name_len = p->query.name.len;
+	memcpy(query->name, p->query.name.wire, p->query.name.len);
+	query->cd = p->query.asker.cd;
+	query->dnssec_ok = p->query.asker.dnssec_ok;
+	query->recursive = p->pool->kind == POOL_RECURSIVE;
+}
+
+static void fill_waiter(struct dp_waiter *waiter, const struct dp_packet *p, uint64_t now_ns)
+{
+	waiter->asker = p->query.asker;
+	waiter->back = p->back;
+	waiter->arrived_ns = now_ns;
+	waiter->traced = p->traced;
+	waiter->lease = p->lease;
+	waiter->next = NULL;
+}
+
+static void choose_one(struct dp_worker *worker, struct dp_packet *p)
+{
+	const struct pool *pool = p->pool;
+	struct pool_server *server;
+
+	server = policy_choose(pool, worker->loads, &worker->cursor[pool->index], NULL,
+			       worker->io->usable, worker);
+	if (!server) {
+		refuse(p, DP_COUNT_NO_SERVER, DNS_RCODE_SERVFAIL, EDE_NO_REACHABLE_AUTHORITY);
+		write_reply(worker, p);
+		return;
+	}
+	p->inflight = dp_inflight_start(worker->inflight, worker->now_ns,
+					worker->now_ns + (uint64_t)pool->timeout_ms * CLOCK_NS_PER_MS);
+	if (!p->inflight) {
+		p->verdict = DP_DROP;
+		p->outcome = DP_COUNT_DROP_FULL;
+		return;
+	}
+	if (worker->trace)
+		trace_received(worker, p, &server->endpoint);
+	fill_key(p->inflight, p);
+	fill_waiter(&p->inflight->first, p, worker->now_ns);
+	p->attempt = dp_inflight_attempt(worker->inflight, p->inflight, server, worker->now_ns);
+	p->verdict = DP_FORWARD;
+}
+
+static void choose(struct dp_worker *worker)
+{
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		if (worker->batch[i].verdict == DP_PASS)
+			choose_one(worker, &worker->batch[i]);
+	}
+}
+
+static void forward(struct dp_worker *worker)
+{
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict != DP_FORWARD)
+			continue;
+		if (send_attempt(worker, p, p->inflight, p->attempt)) {
+			p->verdict = DP_HELD;
+			continue;
+		}
+		p->attempt->server = NULL;
+		end(worker, p->inflight);
+		p->verdict = DP_DROP;
+		p->outcome = DP_COUNT_DROP_TRANSMIT;
+	}
+}
+
+/* Everything that was not forwarded leaves here: one place that drops, one that replies. */
+static void transmit(struct dp_worker *worker)
+{
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict == DP_REPLY) {
+			transmit_reply(worker, p);
+		} else if (p->verdict == DP_DROP) {
+			settle(worker, p->back.origin, p->outcome);
+			worker->io->give(worker, p);
+		}
+	}
+}
+
+void dp_passes_queries(struct dp_worker *worker)
+{
+	parse(worker);
+	route(worker);
+	admit(worker);
+	answer(worker);
+	choose(worker);
+	forward(worker);
+	transmit(worker);
+	worker->batch_len = 0;
+}
+
+/* ---- answers ---- */
+
+/* Does the message come from where the attempt went, and the way it went? */
+static bool from_attempt(const struct dp_attempt *attempt, const struct dp_flow *flow, bool tcp)
+{
+	return attempt->tcp == tcp && flow->peer_port == attempt->server->endpoint.port &&
+	       addr_equal(&flow->peer, &attempt->server->endpoint.addr) &&
+	       addr_equal(&flow->own, &attempt->own);
+}
+
+static void address_to(struct dp_packet *p, const struct dp_waiter *waiter)
+{
+	p->back = waiter->back;
+	p->traced = waiter->traced;
+	p->lease = waiter->lease;
+}
+
+/* A truncated answer for a client on TCP is fetched again over TCP, from the same server. */
+static bool fetch_by_tcp(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
+			 struct pool_server *server)
+{
+	struct dp_attempt *attempt;
+
+	attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
+	if (!attempt)
+		return false;
+	attempt->tcp = true;
+	if (send_attempt(worker, p, query, attempt))
+		return true;
+	attempt->server = NULL;
+	return false;
+}
+
+/* SERVFAIL to a waiter, from an empty buffer. */
+static void fail(struct dp_worker *worker, struct dp_inflight *query, int ede)
+{
+	const struct dp_waiter *waiter = &query->first;
+	struct dp_question question = { query->name, query->name_len, query->type, query->class };
+	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
+
+	if (waiter->back.origin != DP_ORIGIN_SELF) {
+		address_to(p, waiter);
+		if (worker->io->take(worker, p, DP_REPLY_ERROR_MAX)) {
+			p->payload_len = (uint32_t)dp_reply_error(p->payload, &waiter->asker, &question,
+								  DNS_RCODE_SERVFAIL, query->recursive, ede,
+								  worker->conf->edns_size);
+			p->outcome = DP_COUNT_FORWARDED_TIMEOUT;
+			transmit_reply(worker, p);
+		} else {
+			settle(worker, waiter->back.origin, DP_COUNT_DROP_TRANSMIT);
+		}
+	}
+	end(worker, query);
+}
+
+static void finish(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
+		   const struct dp_answer *message)
+{
+	const struct dp_waiter *waiter = &query->first;
+
+	p->payload_len = (uint32_t)dp_reply_adopt(p->payload, p->payload_len, p->payload_room, message,
+						  &waiter->asker, query->recursive,
+						  worker->conf->edns_size);
+	if (!(message->flags & DNS_TC) && (p->payload[2] & DNS_TC >> 8))
+		count(worker, DP_COUNT_REPLY_TRUNCATED);
+	address_to(p, waiter);
+	p->outcome = DP_COUNT_FORWARDED_ANSWERED;
+	end(worker, query);
+	transmit_reply(worker, p);
+}
+
+static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
+{
+	struct pool_load *load = &worker->loads[attempt->server->index];
+
+	load_add(&load->answered);
+	pool_load_latency(load, (uint32_t)((worker->now_ns - attempt->sent_ns) / CLOCK_NS_PER_US));
+}
+
+/* The query and attempt that the message answers; else NULL, counted by reason. */
+static struct dp_inflight *decode(struct dp_worker *worker, const struct dp_packet *p,
+				  uint16_t own_port, bool tcp, struct dp_attempt **attempt)
+{
+	struct dp_inflight *query;
+
+	count(worker, DP_COUNT_ANSWERS);
+	if (p->payload_len < DNS_HEADER_LEN) {
+		count(worker, DP_COUNT_ANSWER_MALFORMED);
+		return NULL;
+	}
+	query = dp_inflight_find(worker->inflight, own_port,
+				 (uint16_t)(p->payload[0] << 8 | p->payload[1]), attempt);
+	if (!query) {
+		count(worker, DP_COUNT_ANSWER_LATE);
+		return NULL;
+	}
+	if (!from_attempt(*attempt, &p->back.flow, tcp) ||
+	    !dp_answer_matches(p->payload, p->payload_len, query->name, query->name_len, query->type,
+			       query->class)) {
+		count(worker, DP_COUNT_ANSWER_MISMATCH);
+		return NULL;
+	}
+	return query;
+}
+
+void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t own_port, bool tcp)
+{
+	struct dp_attempt *attempt;
+	struct dp_inflight *query = decode(worker, p, own_port, tcp, &attempt);
+	struct dp_answer message;
+
+	if (!query) {
+		worker->io->give(worker, p);
+		return;
+	}
+	if (dp_answer_parse(p->payload, p->payload_len, &message) != DP_ANSWER_OK) {
+		count(worker, DP_COUNT_ANSWER_MALFORMED);
+		worker->io->give(worker, p);
+		return;
+	}
+	if (worker->trace && query->first.traced)
+		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,
+			     (uint16_t)p->payload_len);
+	learn(worker, attempt);
+	if (message.flags & DNS_TC) {
+		count(worker, DP_COUNT_ANSWER_TRUNCATED);
+		if (query->first.asker.tcp && !tcp) {
+			if (fetch_by_tcp(worker, p, query, attempt->server))
+				return;
+			worker->io->give(worker, p);
+			fail(worker, query, EDE_NETWORK_ERROR);
+			return;
+		}
+	}
+	finish(worker, p, query, &message);
+}
+
+void dp_passes_unreachable(struct dp_worker *worker, uint16_t own_port, uint16_t id)
+{
+	struct dp_attempt *attempt;
+	struct dp_inflight *query = dp_inflight_find(worker->inflight, own_port, id, &attempt);
+
+	count(worker, DP_COUNT_SERVER_UNREACHABLE);
+	if (!query)
+		return;
+	load_add(&worker->loads[attempt->server->index].errors);
+	fail(worker, query, EDE_NETWORK_ERROR);
+}
+
+/* ---- housekeeping ---- */
+
+static void expired(void *context, struct dp_inflight *query)
+{
+	struct dp_worker *worker = context;
+
+	for (unsigned i = 0; i < DP_ATTEMPTS_MAX; i++) {
+		if (query->attempt[i].server)
+			load_add(&worker->loads[query->attempt[i].server->index].timeouts);
+	}
+	fail(worker, query, EDE_NO_REACHABLE_AUTHORITY);
+}
+
+/* The canary: a query of our own for a name of our own, through every pass. */
+static void send_canary(struct dp_worker *worker, uint32_t tag)
+{
+	static const uint8_t name[] = "\6canary\6tandem";	/* with the root: the literal's NUL */
+	struct dp_packet *p = &worker->batch[0];
+
+	p->back = (struct dp_return){ .origin = DP_ORIGIN_SELF, .socket = SELF_CANARY, .generation = tag };
+	p->lease = LEASE_NONE;
+	if (!worker->io->take(worker, p, DP_REPLY_ERROR_MAX + LOCAL_TEXT_MAX + 16))
+		return;
+	p->payload_len = (uint32_t)dp_query_write(p->payload, (uint16_t)tag, false, false, false, name,
+						  sizeof(name), DNS_TYPE_TXT, DNS_CLASS_CH,
+						  worker->conf->edns_size);
+	worker->batch_len = 1;
+	dp_passes_queries(worker);
+}
+
+static struct pool *pool_of(const struct dp_conf *conf, const struct pool_server *server)
+{
+	for (unsigned i = 0; i < conf->n_pools; i++) {
+		for (unsigned m = 0; m < conf->pools[i]->members; m++) {
+			if (conf->pools[i]->member[m] == server)
+				return conf->pools[i];
+		}
+	}
+	return NULL;
+}
+
+/* The fast-path check: the pool's probe question to one server, as a query in flight like any other. */
+static void send_check(struct dp_worker *worker, unsigned port, unsigned server_index)
+{
+	struct pool_server *server = &worker->shared->registry->servers[server_index];
+	const struct pool *pool = pool_of(worker->conf, server);
+	const struct name *name = pool ? worker->conf->probe_name[pool->index] : NULL;
+	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
+	uint32_t tag = atomic_fetch_add(&worker->self.port[port].asked, 1) + 1;
+	struct dp_inflight *query;
+
+	if (!name || !worker->io->usable(server, worker))
+		return;
+	p->back = (struct dp_return){ .origin = DP_ORIGIN_SELF, .socket = 1 + port, .generation = tag };
+	query = dp_inflight_start(worker->inflight, worker->now_ns,
+				  worker->now_ns + (uint64_t)SELF_TIMEOUT_MS * CLOCK_NS_PER_MS);
+	if (!query)
+		return;
+	if (!worker->io->take(worker, p, DNS_UDP_MIN)) {
+		end(worker, query);
+		return;
+	}
+	count(worker, DP_COUNT_SELF_QUERIES);
+	query->recursive = pool->kind == POOL_RECURSIVE;
+	query->name_hash = name_hash(name);
+	query->name_len = name->len;
+	memcpy(query->name, name->wire, name->len);
+	query->type = pool->probe.type;
+	query->class = DNS_CLASS_IN;
+	query->cd = query->dnssec_ok = false;
+	query->first = (struct dp_waiter){ .back = p->back, .lease = LEASE_NONE,
+					   .arrived_ns = worker->now_ns,
+					   .asker = { .reply_max = worker->conf->edns_size } };
+	p->attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
+	if (!send_attempt(worker, p, query, p->attempt)) {
+		p->attempt->server = NULL;
+		end(worker, query);
+		worker->io->give(worker, p);
+	}
+}
+
+void dp_passes_self(struct dp_worker *worker, struct dp_packet *p)
+{
+	bool answered = p->payload_len > DNS_HEADER_LEN && (p->payload[2] & DNS_QR >> 8);
+
+	if (p->back.socket != SELF_CANARY) {
+		if (answered)
+			atomic_store(&worker->self.port[p->back.socket - 1].answered, p->back.generation);
+		return;
+	}
+	/* one TXT in the answer section, no error */
+	if (answered && (p->payload[3] & 0x0f) == DNS_RCODE_NOERROR && p->payload[7] == 1)
+		atomic_store(&worker->self.canary_answered, p->back.generation);
+}
+
+void dp_passes_housekeeping(struct dp_worker *worker)
+{
+	uint32_t asked = atomic_load_explicit(&worker->self.canary_asked, memory_order_relaxed);
+
+	dp_inflight_expire(worker->inflight, worker->now_ns, EXPIRE_MAX, expired, worker);
+	if (asked != atomic_load_explicit(&worker->self.canary_answered, memory_order_relaxed))
+		send_canary(worker, asked);
+	for (unsigned i = 0; i < worker->shared->ports; i++) {
+		uint32_t wanted = atomic_exchange(&worker->self.port[i].server_plus_1, 0);
+
+		if (wanted)
+			send_check(worker, i, wanted - 1);
+	}
+	atomic_store_explicit(&worker->inflight_now, dp_inflight_count(worker->inflight),
+			      memory_order_relaxed);
+}
+
+int dp_passes_sleep_ms(const struct dp_worker *worker, int max_ms)
+{
+	if (dp_inflight_count(worker->inflight) && max_ms > SLEEP_IN_FLIGHT_MS)
+		return SLEEP_IN_FLIGHT_MS;
+	return max_ms;
+}
