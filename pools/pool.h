@@ -35,7 +35,6 @@ struct pool_server {
 	char pool_name[POOL_NAME_MAX];
 	/* control thread only below */
 	bool in_use;
-	bool stale;			/* mark of the sweep in pool_registry_sweep() */
 	uint64_t since_ns;		/* of the last change of up */
 	uint64_t changes;
 	uint64_t probes_sent, probes_failed;

@@ -6,6 +6,7 @@
  * A probe fails by timeout, ICMP error, wrong rcode, or an answer that does not match id and question
  * (a mismatch is ignored and the wait goes on). First probe at once, spread over the interval afterwards.
  * After start the first result counts alone: a dead server is known after one timeout, not after fall.
+ * Every change of a server is logged here, with its cause.
  */
 #ifndef POOLS_PROBE_H
 #define POOLS_PROBE_H

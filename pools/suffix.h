@@ -25,7 +25,7 @@ void suffix_builder_free(struct suffix_builder *builder);
 int suffix_builder_add(struct suffix_builder *builder, const struct name *suffix, uint32_t value,
 		       uint32_t *clash);
 
-/* Takes the content out of the builder. NULL without memory. */
+/* Takes the content out of the builder, which is then only good for freeing. */
 struct suffix_table *suffix_builder_finish(struct suffix_builder *builder);
 void suffix_table_free(struct suffix_table *table);
 
@@ -37,7 +37,8 @@ void suffix_prefetch(const struct suffix_table *table, const struct name *name);
 
 /*
  * Longest suffix of name on whole labels; its value or SUFFIX_NOT_FOUND. With above_apex, a suffix
- * equal to the whole name does not count: the parent's route, for DS (RFC 4035, 3.1.4.1).
+ * equal to the whole name does not count: the parent's route, for DS (RFC 4035, 3.1.4.1). The root, which
+ * has no parent, keeps its own.
  * *depth, if not NULL, receives the number of labels matched.
  */
 uint32_t suffix_find(const struct suffix_table *table, const struct name *name, bool above_apex,
