@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clients.h - TCP connections of clients (RFC 7766): accept, queries in, answers out in any order, idle
- * timeout, half-close. Stream worker's thread unless said otherwise.
+ * clients.h - TCP connections of clients (RFC 7766): accept, queries in, answers out in any order,
+ * idle timeout, half-close. Stream worker's thread unless said otherwise.
  */
 #ifndef DATAPLANE_CLIENTS_H
 #define DATAPLANE_CLIENTS_H
@@ -16,16 +16,16 @@ struct loop;
 struct dp_clients *dp_clients_new(struct dp_worker *worker, struct loop *loop);
 void dp_clients_free(struct dp_clients *clients);
 
-/* Accepts a few of the connections that wait at a listen entry. 0, or -errno when the process or the kernel has no
- * room for more: the caller lets the listener rest for a while. */
+/* Accepts a few of the connections that wait at a listen entry. 0, or -errno when the process or
+ * the kernel has no room for more: the caller lets the listener rest for a while. */
 int dp_clients_accept(struct dp_clients *clients, const struct dp_listen *listen);
 
-/* Queues p's payload on the connection p->back names. False with *why = CLIENT_GONE when it has gone or goes because
- * the client does not read. The buffer stays p's. */
+/* Queues p's payload on the connection p->back names. False with *why = CLIENT_GONE when it has
+ * gone or goes because the client does not read. The buffer stays p's. */
 bool dp_clients_reply(struct dp_clients *clients, const struct dp_packet *p, enum dp_counter *why);
 
-/* Writes what replies have queued, goes on with what they held up, frees what was closed. True if there was
- * anything to do; the passes may have run then. */
+/* Writes what replies have queued, goes on with what they held up, frees what was closed. True
+ * if there was anything to do; the passes may have run then. */
 bool dp_clients_flush(struct dp_clients *clients);
 
 /* Closes who has been idle too long. */

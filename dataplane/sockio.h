@@ -17,8 +17,8 @@ struct dp_listener {
 	unsigned refs;			/* control thread */
 };
 
-/* Binds both sockets (IP_FREEBIND, no SO_REUSEPORT; SO_REUSEADDR on TCP); 0 or -errno with error saying which ("bind
- * 192.0.2.1:53 TCP: ..."). Control thread. refs = 1. */
+/* Binds both sockets (IP_FREEBIND, no SO_REUSEPORT; SO_REUSEADDR on TCP); 0 or -errno with error
+ * saying which ("bind 192.0.2.1:53 TCP: ..."). Control thread. refs = 1. */
 int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, char *error,
 		     size_t size);
 struct dp_listener *dp_listener_ref(struct dp_listener *listener);
@@ -33,9 +33,9 @@ struct dp_datagram {
 	struct dp_flow flow;		/* peer, own and their ports; MACs zero */
 };
 
-/* recvmmsg / sendmmsg with the destination / source address as ancillary data (a listen address may
- * be 0.0.0.0's heir one day; and so a VIP's answer leaves from the VIP). Return how many, or -errno. own_port is
- * filled from the listener's port. */
+/* recvmmsg / sendmmsg with the destination / source address as ancillary data (a listen address
+ * may be 0.0.0.0's heir one day; and so a VIP's answer leaves from the VIP). Return how many, or
+ * -errno. own_port is filled from the listener's port. */
 int dp_sockio_receive(int fd, uint16_t own_port, struct dp_datagram *datagrams, unsigned max);
 int dp_sockio_send(int fd, const struct dp_datagram *datagrams, unsigned n);
 
