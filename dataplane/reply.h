@@ -28,7 +28,8 @@ struct dp_question {
 size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
 		      uint16_t rcode, bool ra, int ede, uint16_t edns_size);
 
-/* CH TXT answer with TTL 0 and AA, or its rcode alone; TC where the text is over asker->reply_max. out needs DP_REPLY_ERROR_MAX + 270 octets. */
+/* CH TXT answer with TTL 0 and AA, or its rcode alone; TC where the text is over asker->reply_max. out needs
+ * DP_REPLY_ERROR_MAX + 270 octets. */
 size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
 		      const struct local_answer *local, uint16_t edns_size);
 

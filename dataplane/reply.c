@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reply.c - every answer a client sees. Pure functions of octets.
+ *
+ * Records keep their octets and their order; only the header, the letter case of the question, the OPT
+ * and the cut to the client's size are ours. What a compression pointer points at never changes its place,
+ * and pointers at the question show the client's case.
+ */
+#include "dataplane/reply.h"
+
+#include <string.h>
+#include "dataplane/edns.h"
+#include "dataplane/query.h"
+#include "dataplane/wire.h"
+#include "pools/local.h"
+
+enum { TEXT_RECORD_FIXED_LEN = 2 + 10 + 1 };	/* owner (a pointer), type to length, the text's own length */
+
+/* What stands behind a header's flags. */
+struct counts {
+	uint16_t questions, answers, authorities, additionals;
+};
+
+static void write_header(uint8_t *msg, uint16_t id, uint16_t flags, const struct counts *counts)
+{
+	wire_put16(msg + DNS_AT_ID, id);
+	wire_put16(msg + DNS_AT_FLAGS, flags);
+	wire_put16(msg + DNS_AT_QDCOUNT, counts->questions);
+	wire_put16(msg + DNS_AT_ANCOUNT, counts->answers);
+	wire_put16(msg + DNS_AT_NSCOUNT, counts->authorities);
+	wire_put16(msg + DNS_AT_ARCOUNT, counts->additionals);
+}
+
+/* The flags that every answer to asker has; the rcode as far as the client can read it. */
+static uint16_t flags_for(const struct dp_asker *asker, uint16_t rcode)
+{
+	if (rcode > 0xf && !asker->edns)
+		rcode = DNS_RCODE_SERVFAIL;
+	return (uint16_t)(DNS_QR | asker->opcode << 11 | (asker->rd ? DNS_RD : 0) |
+			  (asker->cd ? DNS_CD : 0) | (rcode & 0xf));
+}
+
+static size_t write_question(uint8_t *at, const struct dp_question *question,
+			     const struct dp_asker *asker)
+{
+	size_t len;
+
+	if (!question->wire)
+		return 0;
+	len = name_write(at, question->wire, question->wire_len, asker->case_bits);
+	wire_put16(at + len, question->type);
+	wire_put16(at + len + 2, question->class);
+	return len + DNS_QUESTION_FIXED_LEN;
+}
+
+/* The client's OPT: exactly one if it sent one. Returns its length. */
+static size_t write_opt(uint8_t *at, const struct dp_asker *asker, uint16_t rcode, int ede,
+			uint16_t edns_size)
+{
+	return asker->edns ? dp_opt_write(at, edns_size, asker->dnssec_ok, rcode, ede) : 0;
+}
+
+size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		      uint16_t rcode, bool ra, int ede, uint16_t edns_size)
+{
+	struct counts counts = { .questions = question->wire != NULL, .additionals = asker->edns };
+	size_t len = DNS_HEADER_LEN;
+
+	write_header(out, asker->id, flags_for(asker, rcode) | (ra ? DNS_RA : 0), &counts);
+	len += write_question(out + len, question, asker);
+	len += write_opt(out + len, asker, rcode, ede, edns_size);
+	return len;
+}
+
+static size_t write_text_record(uint8_t *at, const struct local_answer *local)
+{
+	wire_put16(at, 0xc000 | DNS_HEADER_LEN);
+	wire_put16(at + 2, DNS_TYPE_TXT);
+	wire_put16(at + 4, DNS_CLASS_CH);
+	wire_put32(at + 6, 0);
+	wire_put16(at + 10, (uint16_t)(1 + local->text_len));
+	at[12] = local->text_len;
+	memcpy(at + TEXT_RECORD_FIXED_LEN, local->text, local->text_len);
+	return TEXT_RECORD_FIXED_LEN + local->text_len;
+}
+
+size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		      const struct local_answer *local, uint16_t edns_size)
+{
+	struct counts counts = { .questions = 1, .additionals = asker->edns };
+	uint16_t flags = flags_for(asker, local->rcode);
+	size_t len = DNS_HEADER_LEN;
+
+	if (local->rcode == DNS_RCODE_NOERROR)
+		flags |= DNS_AA;	/* nobody else could know */
+	len += write_question(out + len, question, asker);
+	if (local->rcode == DNS_RCODE_NOERROR && local->text_len) {
+		size_t whole = len + TEXT_RECORD_FIXED_LEN + local->text_len +
+			       (asker->edns ? DNS_OPT_LEN : 0);
+
+		counts.answers = whole <= asker->reply_max;
+		if (counts.answers)
+			len += write_text_record(out + len, local);
+		else
+			flags |= DNS_TC;
+	}
+	len += write_opt(out + len, asker, local->rcode, -1, edns_size);
+	write_header(out, asker->id, flags, &counts);
+	return len;
+}
+
+/* The letters of the name at wire in the client's case, whatever case the server echoed. Length octets (0-63) never
+ * look like letters. */
+static void restore_case(uint8_t *wire, size_t len, const uint8_t *case_bits)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t lower = wire[i] | 0x20;
+
+		if (lower >= 'a' && lower <= 'z')
+			wire[i] = lower ^ (case_bits[i / 8] >> i % 8 & 1) << 5;
+	}
+}
+
+/* May this record, which stood behind the OPT, move up? Only if nothing in it can point at or behind the OPT: the
+ * types that additional sections hold and whose data is never compressed (RFC 3597, 4; RFC 4034, 3.1.7). */
+static bool is_movable(const struct dp_record *record, const struct dp_answer *answer)
+{
+	return record->owner_pointer < answer->opt_at &&
+	       (record->type == DNS_TYPE_A || record->type == DNS_TYPE_AAAA ||
+		record->type == DNS_TYPE_RRSIG);
+}
+
+/*
+ * Takes the server's OPT out. It is the last record of nearly every server's answer. Where it is not, the records
+ * behind it move up if that breaks no compression pointer, and are dropped if it could: they are additional, so
+ * the answer stands without them. Returns the octets left; counts->additionals follows.
+ */
+static size_t remove_opt(uint8_t *msg, size_t len, const struct dp_answer *answer,
+			 struct counts *counts)
+{
+	size_t behind = answer->opt_at + answer->opt_len;
+	struct dp_record record;
+	bool movable = true;
+	uint16_t records = 0;
+
+	if (!answer->opt_len)
+		return len;
+	counts->additionals--;
+	if (answer->opt_last)
+		return answer->opt_at;
+
+	for (size_t at = behind; dp_record_read(msg, len, at, &record); at = record.end) {
+		movable &= is_movable(&record, answer);
+		records++;
+	}
+	if (!movable) {
+		counts->additionals -= records;
+		return answer->opt_at;
+	}
+	memmove(msg + answer->opt_at, msg + behind, len - behind);
+	return len - answer->opt_len;
+}
+
+/* A referral's additional section is the glue it cannot do without (RFC 9471, 3). */
+static bool is_referral(const struct dp_answer *answer)
+{
+	return !(answer->flags & DNS_AA) && answer->rcode == DNS_RCODE_NOERROR && !answer->answers &&
+	       answer->authorities;
+}
+
+/*
+ * Leaves what fits into max octets: all but the server's OPT; else, since TC must not be set when only additional
+ * records were in the way (RFC 2181, 9), all but those; else the question, and *is_cut. Returns the octets left.
+ */
+static size_t fit(uint8_t *msg, size_t len, size_t max, const struct dp_answer *answer,
+		  struct counts *counts, bool *is_cut)
+{
+	*is_cut = false;
+	if (len - answer->opt_len <= max)
+		return remove_opt(msg, len, answer, counts);
+	counts->additionals = 0;
+	if (answer->authority_end <= max && !is_referral(answer))
+		return answer->authority_end;
+	*is_cut = true;
+	counts->answers = 0;
+	counts->authorities = 0;
+	return answer->question_end;
+}
+
+/* What the server said that this client may see of its flags. */
+static uint16_t passed_flags(const struct dp_answer *answer, const struct dp_asker *asker,
+			     bool recursive)
+{
+	uint16_t passed = DNS_TC | DNS_RA;
+
+	if (!recursive)
+		passed |= DNS_AA;
+	if (asker->ad || asker->dnssec_ok)
+		passed |= DNS_AD;	/* RFC 6840, 5.8 */
+	return answer->flags & passed;
+}
+
+/* max: octets the client takes. len may be over what msg holds only if max is under it. */
+static size_t adopt(uint8_t *msg, size_t len, size_t max, const struct dp_answer *answer,
+		    const struct dp_asker *asker, bool recursive, uint16_t edns_size)
+{
+	struct counts counts = { 1, answer->answers, answer->authorities, answer->additionals };
+	size_t opt_len = asker->edns ? DNS_OPT_LEN : 0;
+	uint16_t flags = flags_for(asker, answer->rcode) | passed_flags(answer, asker, recursive);
+	bool is_cut;
+
+	len = fit(msg, len, max > opt_len ? max - opt_len : 0, answer, &counts, &is_cut);
+	if (is_cut)
+		flags |= DNS_TC;
+	counts.additionals += asker->edns;
+	write_header(msg, asker->id, flags, &counts);
+	restore_case(msg + DNS_HEADER_LEN,
+		     answer->question_end - DNS_HEADER_LEN - DNS_QUESTION_FIXED_LEN,
+		     asker->case_bits);
+	return len + write_opt(msg + len, asker, answer->rcode, -1, edns_size);
+}
+
+size_t dp_reply_adopt(uint8_t *msg, size_t len, size_t room, const struct dp_answer *answer,
+		      const struct dp_asker *asker, bool recursive, uint16_t edns_size)
+{
+	size_t max = asker->reply_max < room ? asker->reply_max : room;
+
+	return adopt(msg, len, max, answer, asker, recursive, edns_size);
+}
+
+size_t dp_reply_copy(uint8_t *out, size_t room, const uint8_t *msg, size_t len,
+		     const struct dp_answer *answer, const struct dp_asker *asker, bool recursive,
+		     uint16_t edns_size)
+{
+	if (len > room) {	/* the question is all that may be wanted of it */
+		memcpy(out, msg, answer->question_end);
+		return adopt(out, len, 0, answer, asker, recursive, edns_size);
+	}
+	memcpy(out, msg, len);
+	return dp_reply_adopt(out, len, room, answer, asker, recursive, edns_size);
+}

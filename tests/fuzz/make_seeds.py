@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes the fuzzers' seeds, one small binary file each, to seeds/<fuzzer>/ beside this file.
+
+The seeds are in the repository; run this after changing it. The same files come out each time.
+"""
+import pathlib
+import random
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.rrset
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Dot1Q, Ether
+
+SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
+
+
+def write(fuzzer, name, octets):
+    folder = SEEDS / fuzzer
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(octets)
+
+
+def query(name="wWw.Example.NET", rdtype="A", **options):
+    message = dns.message.make_query(name, rdtype, **options)
+    message.id = 0x1D2C
+    return message
+
+
+def with_record(wire, record):
+    """One more additional record; the message had none."""
+    return wire[:10] + b"\0\1" + wire[12:] + record
+
+
+def queries():
+    nsid = dns.edns.GenericOption(3, b"")
+    cookie = dns.edns.GenericOption(10, b"abcdefgh")
+    notify = query(rdtype="SOA")
+    notify.set_opcode(dns.opcode.NOTIFY)
+    edns_1 = query(use_edns=0)
+    edns_1.ednsflags = 1 << 16
+    yield "plain", query().to_wire()
+    yield "root", query(".", "NS").to_wire()
+    yield "long-name", query(".".join(["x"] * 127)).to_wire()
+    yield "https-do", query(rdtype="HTTPS", want_dnssec=True).to_wire()
+    yield "options", query(use_edns=0, payload=4096, options=[nsid, cookie]).to_wire()
+    yield "edns-1", edns_1.to_wire()
+    yield "notify", notify.to_wire()
+    yield "tsig", with_record(query().to_wire(), b"\3key\0" + b"\0\xfa\0\xff" + b"\0\0\0\0" + b"\0\6" + b"\4hmac\0")
+
+
+def response(*sections, flags=dns.flags.QR | dns.flags.RA, edns=True, rdtype="A"):
+    message = dns.message.make_response(query(rdtype=rdtype, use_edns=0 if edns else False), our_payload=1232)
+    message.flags = flags
+    for section, records in zip((message.answer, message.authority, message.additional), sections):
+        section.extend(dns.rrset.from_text(*record) for record in records)
+    return message
+
+
+def responses():
+    soa = ("example.net.", 300, "IN", "SOA", "ns1.example.net. root.example.net. 1 2 3 4 5")
+    ns = ("example.net.", 300, "IN", "NS", "ns1.example.net.", "ns2.example.net.")
+    glue = [("ns1.example.net.", 300, "IN", "A", "192.0.2.1"), ("ns2.example.net.", 300, "IN", "AAAA", "2001:db8::1")]
+    chain = [("www.example.net.", 60, "IN", "CNAME", "cdn.example.org."), ("cdn.example.org.", 60, "IN", "A", "192.0.2.2")]
+    many = [("www.example.net.", 60, "IN", "A", *[f"192.0.2.{i}" for i in range(40)])]
+    yield "address", response([("www.example.net.", 60, "IN", "A", "192.0.2.1")])
+    yield "chain", response(chain, edns=False)
+    yield "referral", response([], [ns], glue, flags=dns.flags.QR)
+    yield "nxdomain", response([], [soa], flags=dns.flags.QR | dns.flags.AA | 3)
+    yield "many", response(many, [ns], glue)
+    yield "https", response([("www.example.net.", 60, "IN", "HTTPS", '1 . alpn="h2"')], rdtype="HTTPS")
+    yield "error", response(flags=dns.flags.QR | 2, edns=False)
+
+
+def opt_first(wire):
+    """The OPT of 'many' (11 octets, last) moved in front of the glue (16 and 28 octets)."""
+    glue, opt = wire[-55:-11], wire[-11:]
+    return wire[:-55] + opt + glue
+
+
+def frames():
+    ethernet = Ether(dst="02:00:00:00:00:22", src="02:00:00:00:00:11")
+    tag = Dot1Q(vlan=100, prio=3)
+    v4 = IP(src="10.10.2.166", dst="10.10.2.161", tos=0xB8)
+    v6 = IPv6(src="fd00:10::66", dst="fd00:10::61", tc=0xB8, fl=0x12345)
+    udp = UDP(sport=40000, dport=53)
+    payload = query().to_wire()
+    yield "v4", ethernet / v4 / udp / payload
+    yield "v4-tagged", ethernet / tag / v4 / udp / payload
+    yield "v4-no-sum", ethernet / v4 / UDP(sport=40000, dport=53, chksum=0) / payload
+    yield "v4-padded", ethernet / v4 / udp / b"short"
+    yield "v6", ethernet / v6 / udp / payload
+    yield "v6-tagged", ethernet / tag / v6 / udp / payload
+
+
+def main():
+    random.seed(1)  # dnspython shuffles the records of a set
+    for name, octets in queries():
+        write("fuzz_query", name, octets)
+    for number, (name, message) in enumerate(responses()):
+        wire = message.to_wire()
+        write("fuzz_answer", name, bytes([number * 9 & 63]) + wire)
+        if name == "many":
+            write("fuzz_answer", "opt-first", b"\0" + opt_first(wire))
+    for name, frame in frames():
+        octets = bytes(frame)
+        write("fuzz_packet", name, octets.ljust(60, b"\0") if "padded" in name else octets)
+
+
+if __name__ == "__main__":
+    main()
