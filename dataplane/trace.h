@@ -43,7 +43,8 @@ void dp_trace_put(struct dp_trace *trace, struct dp_trace_ring *ring, const stru
 /* Control thread: writes the pcap file header (LINKTYPE_ETHERNET, nanoseconds), 24 octets. */
 size_t dp_trace_pcap_header(uint8_t *out);
 /* Takes the oldest captured frame as a pcap record (header and frame) into out (4096 octets are always
- * enough); its length, 0 when the ring is empty. */
+ * enough); its length, 0 when the ring is empty or size too small for it. Messages over some 4000 octets are cut,
+ * which the record says. */
 size_t dp_trace_pop(struct dp_trace_ring *ring, uint8_t *out, size_t size);
 uint64_t dp_trace_lost(const struct dp_trace_ring *ring);
 

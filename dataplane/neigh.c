@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * neigh.c - routes and neighbours of the servers, asked of the kernel and followed. Control thread.
+ *
+ * Two netlink sockets. One asks, and waits for the answer: RTM_GETROUTE for each server, as the kernel would route
+ * a packet to it, then RTM_GETNEIGH for that one next hop (a dump would bring thousands of clients along). The
+ * other one listens. Nothing is computed from what an event says: an event that may concern us only causes asking
+ * again, SETTLE_MS later, so that a burst costs one round and a lost event (ENOBUFS) costs nothing.
+ *
+ * The kernel resolves and verifies a neighbour only when it sends to it itself, and the fast path does not pass
+ * there. So each next hop is "used" (NTF_USE) every REFRESH_MS, and every MISSING_MS while one is missing. The
+ * same timer asks everything anew, which bounds the harm of whatever no event tells.
+ */
+#include "dataplane/neigh.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/route.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "dataplane/port.h"
+
+/* Tables are compared octet by octet. */
+_Static_assert(sizeof(struct dp_next_hop) == 24, "no padding");
+
+enum {
+	SETTLE_MS = 10,
+	MISSING_MS = 1000,
+	REFRESH_MS = 10 * 1000,
+	ANSWER_TIMEOUT_S = 1,		/* the kernel answers at once; this is against waiting for ever */
+	EVENTS_PER_TURN = 64,
+	EVENT_BUFFER = 1024 * 1024,
+	REASON_MAX = 128,
+	USABLE_STATES = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP,
+};
+
+/* How one server is reached; for status, for events, for NTF_USE. */
+struct path {
+	struct pool_server *server;	/* NULL = not followed */
+	bool has_hop;			/* the two below are known, and the device is a port */
+	unsigned ifindex;
+	struct addr hop;		/* gateway or the server itself */
+	uint64_t missing_since_ns;	/* has a next hop, but no neighbour entry to use; 0 = not so */
+	char via[ADDR_TEXT_MAX];
+	char reason[REASON_MAX];	/* "" = reached */
+	char logged[REASON_MAX];	/* reason last logged */
+};
+
+struct neigh {
+	struct loop *loop;
+	struct nl_sock *ask;		/* NULL after trouble, until the next question */
+	struct nl_sock *listen;
+	int refusal;			/* -errno in the kernel's answer to the last question */
+	bool broken;			/* a question of this round found no answer at all */
+	struct loop_fd fd;
+	struct loop_timer settle, refresh;
+	bool link_changed;
+	struct dp_port *const *ports;
+	unsigned n_ports;
+	void (*on_change)(void *context, struct dp_next_hops *table);
+	void (*on_link)(void *context);
+	void *context;
+	struct path paths[POOL_SERVERS_MAX];	/* by pool_server.index */
+	bool published;
+	struct dp_next_hops last;
+};
+
+/* What a route look-up tells. */
+struct route_answer {
+	unsigned type;			/* RTN_UNICAST, ... */
+	unsigned ifindex;
+	bool has_gateway, has_source;
+	struct addr gateway, source;
+};
+
+struct neighbour_answer {
+	unsigned state;			/* NUD_REACHABLE, ... */
+	bool has_mac;
+	uint8_t mac[6];
+};
+
+static int addr_family(const struct addr *addr)
+{
+	return addr_is_v4(addr) ? AF_INET : AF_INET6;
+}
+
+static size_t addr_octets(const struct addr *addr)
+{
+	return addr_is_v4(addr) ? 4 : 16;
+}
+
+/* The octets of a netlink attribute; they stand last in struct addr. */
+static const uint8_t *addr_raw(const struct addr *addr)
+{
+	return addr->bytes + sizeof(addr->bytes) - addr_octets(addr);
+}
+
+static bool addr_from_raw(const void *raw, size_t octets, struct addr *addr)
+{
+	uint32_t v4_be;
+
+	if (octets == sizeof(addr->bytes)) {
+		memcpy(addr->bytes, raw, octets);
+	} else if (octets == sizeof(v4_be)) {
+		memcpy(&v4_be, raw, octets);
+		*addr = addr_from_v4(v4_be);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool addr_from_nl(const struct nl_addr *nl, struct addr *addr)
+{
+	return nl && addr_from_raw(nl_addr_get_binary_addr(nl), nl_addr_get_len(nl), addr);
+}
+
+static int errno_of_nl(int nl_error)
+{
+	switch (-nl_error) {
+	case NLE_SUCCESS:
+		return 0;
+	case NLE_NOMEM:
+		return -ENOMEM;
+	case NLE_PERM:
+		return -EPERM;
+	case NLE_NOACCESS:
+		return -EACCES;
+	default:
+		return -EIO;
+	}
+}
+
+/* ---- questions ---- */
+
+static int on_refusal(struct sockaddr_nl *from, struct nlmsgerr *error, void *arg)
+{
+	struct neigh *neigh = arg;
+
+	(void)from;
+	neigh->refusal = error->error;
+	return NL_STOP;
+}
+
+static int open_ask(struct neigh *neigh)
+{
+	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
+	struct nl_sock *sock = nl_socket_alloc();
+	int err;
+
+	if (!sock)
+		return -ENOMEM;
+	nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, on_refusal, neigh);
+	err = errno_of_nl(nl_connect(sock, NETLINK_ROUTE));
+	if (err)
+		goto err_free;
+	if (setsockopt(nl_socket_get_fd(sock), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout))) {
+		err = -errno;
+		goto err_free;
+	}
+	neigh->ask = sock;
+	return 0;
+
+err_free:
+	nl_socket_free(sock);
+	return err;
+}
+
+/*
+ * Sends msg (freed here) and waits for the kernel's word. With on_reply that is a message and an acknowledgement,
+ * else the latter alone. 0; the kernel's -errno; -EIO when the conversation itself broke. Its sequence numbers
+ * are lost then, so the next question opens a new socket.
+ */
+static int ask(struct neigh *neigh, struct nl_msg *msg, int (*on_reply)(struct nl_msg *msg, void *arg),
+	       void *reply)
+{
+	int err = -NLE_BAD_SOCK;
+
+	neigh->refusal = 0;
+	if (neigh->ask || open_ask(neigh) == 0) {
+		nl_socket_modify_cb(neigh->ask, NL_CB_VALID, on_reply ? NL_CB_CUSTOM : NL_CB_DEFAULT,
+				    on_reply, reply);
+		err = nl_send_auto(neigh->ask, msg);
+		if (err >= 0)
+			err = nl_recvmsgs_default(neigh->ask);
+		if (err >= 0 && on_reply)
+			err = nl_wait_for_ack(neigh->ask);
+	}
+	nlmsg_free(msg);
+	if (neigh->refusal)
+		return neigh->refusal;
+	if (err >= 0)
+		return 0;
+	neigh->broken = true;
+	nl_socket_free(neigh->ask);
+	neigh->ask = NULL;
+	return -EIO;
+}
+
+static int on_route(struct nl_msg *msg, void *arg)
+{
+	struct route_answer *answer = arg;
+	struct rtnl_route *route;
+	struct rtnl_nexthop *hop;
+
+	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWROUTE || rtnl_route_parse(nlmsg_hdr(msg), &route))
+		return NL_SKIP;
+	answer->type = rtnl_route_get_type(route);
+	answer->has_source = addr_from_nl(rtnl_route_get_pref_src(route), &answer->source);
+	hop = rtnl_route_nexthop_n(route, 0);
+	if (hop) {
+		answer->ifindex = (unsigned)rtnl_route_nh_get_ifindex(hop);
+		/* "via" is a gateway of the other family (RFC 5549 style routes) */
+		answer->has_gateway = addr_from_nl(rtnl_route_nh_get_gateway(hop), &answer->gateway) ||
+				      addr_from_nl(rtnl_route_nh_get_via(hop), &answer->gateway);
+	}
+	rtnl_route_put(route);
+	return NL_OK;
+}
+
+static int ask_route(struct neigh *neigh, const struct addr *to, struct route_answer *answer)
+{
+	const struct rtmsg header = {
+		.rtm_family = (unsigned char)addr_family(to),
+		.rtm_dst_len = (unsigned char)(addr_octets(to) * 8),
+	};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	memset(answer, 0, sizeof(*answer));
+	if (!msg)
+		return -ENOMEM;
+	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) ||
+	    nla_put(msg, RTA_DST, (int)addr_octets(to), addr_raw(to))) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return ask(neigh, msg, on_route, answer);
+}
+
+static int on_neighbour(struct nl_msg *msg, void *arg)
+{
+	struct neighbour_answer *answer = arg;
+	struct rtnl_neigh *entry;
+	struct nl_addr *mac;
+
+	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWNEIGH || rtnl_neigh_parse(nlmsg_hdr(msg), &entry))
+		return NL_SKIP;
+	answer->state = (unsigned)rtnl_neigh_get_state(entry);
+	mac = rtnl_neigh_get_lladdr(entry);
+	if (mac && nl_addr_get_len(mac) == sizeof(answer->mac)) {
+		memcpy(answer->mac, nl_addr_get_binary_addr(mac), sizeof(answer->mac));
+		answer->has_mac = true;
+	}
+	rtnl_neigh_put(entry);
+	return NL_OK;
+}
+
+/* RTM_GETNEIGH or RTM_NEWNEIGH about the path's next hop; NULL without memory. */
+static struct nl_msg *neighbour_message(const struct path *path, int type, int flags, uint8_t ntf)
+{
+	const struct ndmsg header = {
+		.ndm_family = (unsigned char)addr_family(&path->hop),
+		.ndm_ifindex = (int)path->ifindex,
+		.ndm_flags = ntf,
+	};
+	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+
+	if (!msg)
+		return NULL;
+	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) ||
+	    nla_put(msg, NDA_DST, (int)addr_octets(&path->hop), addr_raw(&path->hop))) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+static int ask_neighbour(struct neigh *neigh, const struct path *path, struct neighbour_answer *answer)
+{
+	struct nl_msg *msg = neighbour_message(path, RTM_GETNEIGH, 0, 0);
+
+	memset(answer, 0, sizeof(*answer));
+	return msg ? ask(neigh, msg, on_neighbour, answer) : -ENOMEM;
+}
+
+/* As if the kernel had sent a packet there: resolves what is missing, verifies what is stale. */
+static void use_neighbour(struct neigh *neigh, const struct path *path)
+{
+	struct nl_msg *msg = neighbour_message(path, RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE);
+
+	/* A refusal shows in what is asked next: the neighbour stays missing. */
+	if (msg)
+		ask(neigh, msg, NULL, NULL);
+}
+
+/* ---- one server ---- */
+
+__attribute__((format(printf, 2, 3)))
+static void set_reason(struct path *path, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path->reason, sizeof(path->reason), format, args);
+	va_end(args);
+}
+
+static void reason_no_route(struct path *path, int err, unsigned type)
+{
+	char text[ADDR_TEXT_MAX];
+
+	addr_format(&path->server->endpoint.addr, text, sizeof(text));
+	if (err == -EIO || err == -ENOMEM)
+		set_reason(path, "route to %s could not be looked up: %s", text, strerror(-err));
+	else if (err == 0 && type == RTN_LOCAL)
+		set_reason(path, "%s is an address of this node", text);
+	else
+		set_reason(path, "no route to %s", text);
+}
+
+/* The port a route leaves by; NULL with the reason when the fast path cannot send there. */
+static const struct dp_port *find_port(const struct neigh *neigh, struct path *path)
+{
+	char name[IF_NAMESIZE];
+
+	for (unsigned i = 0; i < neigh->n_ports; i++) {
+		const struct dp_port *port = neigh->ports[i];
+
+		if (port->ifindex != path->ifindex)
+			continue;
+		if (!(port->side & DP_SIDE_SERVER))
+			set_reason(path, "route leaves by %s, which is a %s port", port->name,
+				   dp_side_name(port->side));
+		else if (!port->carrier)
+			set_reason(path, "port %s has no carrier", port->name);
+		else
+			return port;
+		return NULL;
+	}
+	if (!if_indextoname(path->ifindex, name))
+		snprintf(name, sizeof(name), "%u", path->ifindex);
+	set_reason(path, "route leaves by %s, which is no port", name);
+	return NULL;
+}
+
+static bool resolve_mac(struct neigh *neigh, struct path *path, uint8_t mac[6], uint64_t now_ns)
+{
+	struct neighbour_answer answer;
+	int err = ask_neighbour(neigh, path, &answer);
+
+	if (!err && answer.state & USABLE_STATES && answer.has_mac) {
+		memcpy(mac, answer.mac, sizeof(answer.mac));
+		path->missing_since_ns = 0;
+		return true;
+	}
+	if (!path->missing_since_ns) {
+		path->missing_since_ns = now_ns;
+		use_neighbour(neigh, path);	/* again by the timer */
+	}
+	set_reason(path, "neighbour %s not resolved", path->via);
+	return false;
+}
+
+static void resolve_server(struct neigh *neigh, struct path *path, struct dp_next_hop *out,
+			   uint64_t now_ns)
+{
+	const struct addr *to = &path->server->endpoint.addr;
+	const struct dp_port *port;
+	struct route_answer route;
+	int err = ask_route(neigh, to, &route);
+
+	path->has_hop = false;
+	path->via[0] = '\0';
+	if (err || route.type != RTN_UNICAST) {
+		reason_no_route(path, err, route.type);
+		return;
+	}
+	path->ifindex = route.ifindex;
+	path->hop = route.has_gateway ? route.gateway : *to;
+	addr_format(&path->hop, path->via, sizeof(path->via));
+	port = find_port(neigh, path);
+	if (!port)
+		return;
+	if (!route.has_source) {
+		set_reason(path, "no source address on %s", port->name);
+		return;
+	}
+	path->has_hop = true;
+	if (!resolve_mac(neigh, path, out->peer_mac, now_ns))
+		return;
+	path->reason[0] = '\0';
+	out->port = (uint8_t)port->index;
+	out->own = route.source;
+	out->usable = true;
+}
+
+/* ---- all servers ---- */
+
+/* A neighbour that is missing for a moment is no news: every start and every ageing entry would be. */
+static void log_path(struct path *path, uint64_t now_ns)
+{
+	char server[ENDPOINT_TEXT_MAX];
+
+	if (strcmp(path->reason, path->logged) == 0)
+		return;
+	if (path->missing_since_ns && now_ns - path->missing_since_ns < (uint64_t)MISSING_MS * CLOCK_NS_PER_MS)
+		return;
+	memcpy(path->logged, path->reason, sizeof(path->logged));
+	endpoint_format(&path->server->endpoint, server, sizeof(server));
+	if (path->reason[0])
+		log_warning("server %s (pool %s): not reached through the fast path: %s", server,
+			    path->server->pool_name, path->reason);
+	else
+		log_info("server %s (pool %s): reached through the fast path, next hop %s", server,
+			 path->server->pool_name, path->via);
+}
+
+static int publish(struct neigh *neigh, const struct dp_next_hops *table)
+{
+	struct dp_next_hops *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *table;
+	neigh->last = *table;
+	neigh->published = true;
+	neigh->on_change(neigh->context, copy);
+	return 0;
+}
+
+/* Moves the timer forward only: events must not put the next round off for ever. */
+static void refresh_within(struct neigh *neigh, unsigned ms, uint64_t now_ns)
+{
+	uint64_t due_ns = now_ns + (uint64_t)ms * CLOCK_NS_PER_MS;
+
+	if (!neigh->refresh.running || neigh->refresh.due_ns > due_ns)
+		loop_timer_start(neigh->loop, &neigh->refresh, due_ns);
+}
+
+/* Asks for every server, and publishes if something differs from the last time. */
+static int resolve_all(struct neigh *neigh, uint64_t now_ns)
+{
+	struct dp_next_hops table;
+	bool missing = false;
+	int err = 0;
+
+	memset(&table, 0, sizeof(table));
+	neigh->broken = false;
+	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
+		struct path *path = &neigh->paths[i];
+
+		if (!path->server)
+			continue;
+		resolve_server(neigh, path, &table.server[i], now_ns);
+		if (!path->has_hop)
+			path->missing_since_ns = 0;
+		missing |= path->missing_since_ns != 0;
+		log_path(path, now_ns);
+	}
+	if (!neigh->published || memcmp(&table, &neigh->last, sizeof(table)) != 0)
+		err = publish(neigh, &table);
+	refresh_within(neigh, missing || neigh->broken || err ? MISSING_MS : REFRESH_MS, now_ns);
+	return err;
+}
+
+static void on_refresh(struct loop_timer *timer, uint64_t now_ns)
+{
+	struct neigh *neigh = (struct neigh *)((char *)timer - offsetof(struct neigh, refresh));
+
+	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
+		const struct path *path = &neigh->paths[i];
+
+		if (path->server && path->has_hop)
+			use_neighbour(neigh, path);
+	}
+	resolve_all(neigh, now_ns);
+}
+
+/* ---- events ---- */
+
+static void on_settled(struct loop_timer *timer, uint64_t now_ns)
+{
+	struct neigh *neigh = (struct neigh *)((char *)timer - offsetof(struct neigh, settle));
+
+	if (neigh->link_changed) {
+		neigh->link_changed = false;
+		neigh->on_link(neigh->context);	/* first: it refreshes the ports' carrier */
+	}
+	resolve_all(neigh, now_ns);
+}
+
+/* Is the event about one of our next hops? Clients come and go all the time. */
+static bool is_our_neighbour(const struct neigh *neigh, struct nlmsghdr *header)
+{
+	const struct ndmsg *about = nlmsg_data(header);
+	struct nlattr *attr[NDA_MAX + 1];
+	struct addr addr;
+
+	if (nlmsg_parse(header, sizeof(*about), attr, NDA_MAX, NULL) || !attr[NDA_DST] ||
+	    !addr_from_raw(nla_data(attr[NDA_DST]), (size_t)nla_len(attr[NDA_DST]), &addr))
+		return false;
+	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
+		const struct path *path = &neigh->paths[i];
+
+		if (path->server && path->has_hop && path->ifindex == (unsigned)about->ndm_ifindex &&
+		    addr_equal(&path->hop, &addr))
+			return true;
+	}
+	return false;
+}
+
+/* A timer that runs already stays: many events are one round, at most SETTLE_MS after the first. */
+static void resolve_soon(struct neigh *neigh)
+{
+	if (!neigh->settle.running)
+		loop_timer_start(neigh->loop, &neigh->settle,
+				 neigh->loop->now_ns + (uint64_t)SETTLE_MS * CLOCK_NS_PER_MS);
+}
+
+static int on_event(struct nl_msg *msg, void *arg)
+{
+	struct neigh *neigh = arg;
+
+	switch (nlmsg_hdr(msg)->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		neigh->link_changed = true;
+		resolve_soon(neigh);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		resolve_soon(neigh);
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		if (is_our_neighbour(neigh, nlmsg_hdr(msg)))
+			resolve_soon(neigh);
+		break;
+	}
+	return NL_OK;
+}
+
+static void on_events(struct loop_fd *self, uint32_t events)
+{
+	struct neigh *neigh = (struct neigh *)((char *)self - offsetof(struct neigh, fd));
+
+	(void)events;
+	for (int i = 0; i < EVENTS_PER_TURN; i++) {
+		int err = nl_recvmsgs_default(neigh->listen);
+
+		if (err == -NLE_AGAIN)
+			break;
+		if (err < 0) {	/* ENOBUFS above all: we do not know what we missed */
+			neigh->link_changed = true;
+			resolve_soon(neigh);
+		}
+	}
+}
+
+/* ---- public ---- */
+
+static int open_listen(struct neigh *neigh)
+{
+	const int size = EVENT_BUFFER;
+	int err;
+
+	nl_socket_disable_seq_check(neigh->listen);
+	nl_socket_modify_cb(neigh->listen, NL_CB_VALID, NL_CB_CUSTOM, on_event, neigh);
+	err = nl_connect(neigh->listen, NETLINK_ROUTE);
+	if (err)
+		return errno_of_nl(err);
+	/* Without the privilege the default size does; a lost event is caught up with. */
+	setsockopt(nl_socket_get_fd(neigh->listen), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	err = nl_socket_set_nonblocking(neigh->listen);
+	if (err)
+		return errno_of_nl(err);
+	err = nl_socket_add_memberships(neigh->listen, RTNLGRP_LINK, RTNLGRP_NEIGH,
+					RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+					RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NONE);
+	if (err)
+		return errno_of_nl(err);
+	neigh->fd.fd = nl_socket_get_fd(neigh->listen);
+	neigh->fd.on_ready = on_events;
+	return loop_fd_add(neigh->loop, &neigh->fd, EPOLLIN);
+}
+
+int neigh_open(struct neigh **neigh, struct loop *loop, struct dp_port *const *ports, unsigned n_ports,
+	       void (*on_change)(void *context, struct dp_next_hops *table),
+	       void (*on_link)(void *context), void *context)
+{
+	struct neigh *n = calloc(1, sizeof(*n));
+	int err = -ENOMEM;
+
+	if (!n)
+		return err;
+	n->loop = loop;
+	n->ports = ports;
+	n->n_ports = n_ports;
+	n->on_change = on_change;
+	n->on_link = on_link;
+	n->context = context;
+	n->settle.on_due = on_settled;
+	n->refresh.on_due = on_refresh;
+	n->listen = nl_socket_alloc();
+	if (!n->listen)
+		goto err_close;
+	err = open_ask(n);
+	if (err)
+		goto err_close;
+	err = open_listen(n);
+	if (err)
+		goto err_close;
+	*neigh = n;
+	return 0;
+
+err_close:
+	neigh_close(n);
+	return err;
+}
+
+void neigh_close(struct neigh *neigh)
+{
+	if (!neigh)
+		return;
+	loop_timer_stop(neigh->loop, &neigh->settle);
+	loop_timer_stop(neigh->loop, &neigh->refresh);
+	if (neigh->fd.added)
+		loop_fd_remove(neigh->loop, &neigh->fd);
+	nl_socket_free(neigh->listen);
+	nl_socket_free(neigh->ask);
+	free(neigh);
+}
+
+int neigh_follow(struct neigh *neigh, struct pool_server *const *servers, unsigned n)
+{
+	bool follow[POOL_SERVERS_MAX] = { false };
+
+	for (unsigned i = 0; i < n; i++) {
+		struct path *path = &neigh->paths[servers[i]->index];
+
+		follow[servers[i]->index] = true;
+		if (path->server == servers[i])
+			continue;
+		memset(path, 0, sizeof(*path));
+		path->server = servers[i];
+		path->logged[0] = '?';	/* no reason: the first result is logged, good or bad */
+	}
+	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
+		if (!follow[i])
+			neigh->paths[i].server = NULL;
+	}
+	neigh->published = false;
+	return resolve_all(neigh, clock_mono_ns());
+}
+
+const char *neigh_reason(const struct neigh *neigh, const struct pool_server *server)
+{
+	const struct path *path = &neigh->paths[server->index];
+
+	return path->server == server ? path->reason : "not followed";
+}
+
+const char *neigh_via(const struct neigh *neigh, const struct pool_server *server)
+{
+	const struct path *path = &neigh->paths[server->index];
+
+	return path->server == server ? path->via : "";
+}
