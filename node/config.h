@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * config.h - the node's configuration file: read, checked as a whole, compared, turned into the data
- * plane's snapshot. Control thread and start-up only.
+ * config.h - the node's configuration file: read, checked as a whole, compared (config.c), and turned into
+ * the data plane's snapshot (build.c). At start-up, or in the thread that prepares a reload; name_hash_init()
+ * comes first.
  */
 #ifndef NODE_CONFIG_H
 #define NODE_CONFIG_H
@@ -17,10 +18,12 @@
 #include "dataplane/xsk.h"
 
 struct dp_conf;
+struct name;
 struct pool_registry;
 
 enum config_io { CONFIG_IO_XDP, CONFIG_IO_SOCKET };
 
+/* In every list the count stands right behind the pointer (struct schema_array). */
 struct config_strings { char **item; size_t n; };
 struct config_ints { uint32_t *item; size_t n; };
 struct config_prefixes { struct dp_acl_rule *item; size_t n; };
@@ -58,7 +61,7 @@ struct config_pool {
 
 struct config_route {
 	struct config_strings suffixes;
-	char file[4096];		/* one suffix a line, '#' comments; relative to the file that names it; "" */
+	char file[4096];		/* one suffix a line, '#' comments; path from here, "" = none */
 	char pool[POOL_NAME_MAX];
 };
 
@@ -94,15 +97,24 @@ struct config {
 	int log_level;			/* enum log_level */
 };
 
-enum { CONFIG_ERROR_MAX = 1024 };
+enum { CONFIG_ERROR_MAX = 4096 };
 
 /*
  * Reads and checks path with its includes (relative to the including file). 0, or -EINVAL and
  * error = "file:line: key: what is wrong, allowed range" (several lines when several mistakes were found, up
- * to the buffer). Touches nothing but files. -ENOMEM, -ENOENT likewise with text.
+ * to the buffer). Suffix files are read too: what passes here fails later only for lack of memory or of a
+ * socket. Touches nothing but files. -ENOMEM, -ENOENT likewise with text.
  */
 int config_load(const char *path, struct config **config, char *error, size_t size);
 void config_free(struct config *config);
+
+/* Position of the pool with this name, or -1. */
+int config_pool(const struct config *config, const char *name);
+
+/* What stands as text in struct config, as a name or a number. 0 or -EINVAL. */
+int config_name(const char *text, struct name *name);		/* printable ASCII only, no blanks */
+int config_rr_type(const char *text, uint16_t *type);		/* no meta types */
+int config_rcode(const char *text, int16_t *rcode);
 
 /* True when only live keys differ; else error lists the keys that need a restart. */
 bool config_may_reload(const struct config *old, const struct config *new, char *error, size_t size);

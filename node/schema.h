@@ -9,19 +9,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum schema_type {
 	SCHEMA_BOOL,
 	SCHEMA_INT,		/* uint32_t in the struct */
 	SCHEMA_SIZE,		/* "512M" or octets; uint64_t */
 	SCHEMA_STRING,		/* char[] of .size octets */
-	SCHEMA_ENUM,		/* one of .words; int */
+	SCHEMA_ENUM,		/* one of .words; int: .min for the first word, .min + 1 for the next */
 	SCHEMA_ADDR,		/* struct addr */
 	SCHEMA_PREFIX_LIST,	/* array of strings, "!" denies; struct config_prefixes */
 	SCHEMA_STRING_LIST,	/* array of strings; struct config_strings */
 	SCHEMA_CPU_LIST,	/* array of CPU numbers; struct config_ints */
 	SCHEMA_GROUP,		/* { } : .children */
-	SCHEMA_LIST,		/* ( {}, {} ) : .children per element */
+	SCHEMA_LIST,		/* ( {}, {} ) : .children per element; struct schema_array */
+};
+
+enum { SCHEMA_CPU_MAX = 1023, SCHEMA_ALLOWED_MAX = 160 };
+
+/* How every list lies in the struct: a pointer and, right behind it, the number of elements. */
+struct schema_array {
+	void *item;
+	size_t n;
 };
 
 struct schema_key {
@@ -39,11 +48,27 @@ struct schema_key {
 	size_t size;			/* of the member (STRING), or of one element (LIST) */
 };
 
-/* Top level of the file. */
+/* Top level of the file, into struct config. */
 extern const struct schema_key schema_root[];
 
-/* Writes the reference as text, a line or two a key, to a stream (FILE *). "tandemd --keys" prints it. */
-struct _IO_FILE;
-void schema_print(struct _IO_FILE *out);
+/* NULL when keys has no such name. */
+const struct schema_key *schema_find(const struct schema_key *keys, const char *name);
+
+/* Writes what a value of this key must be ("a number 1-65535", "one of \"xdp\", \"socket\""); returns
+ * text. */
+const char *schema_allowed(const struct schema_key *key, char *text, size_t size);
+
+/* The list at field, which is some typed pointer and its count. */
+struct schema_array schema_array_get(const void *field);
+void schema_array_set(void *field, void *item, size_t n);
+
+/* Frees what the lists under keys own in base, and empties them. */
+void schema_clear(const struct schema_key *keys, void *base);
+
+/* Do the two structs hold the same value for key? */
+bool schema_same(const struct schema_key *key, const void *old, const void *new);
+
+/* Writes the reference as text, two lines a key. "tandemd --keys" prints it. */
+void schema_print(FILE *out);
 
 #endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * render.c - documents to tables. Contract in render.h; the documents are made in status.c, explain.c, listing.c.
+ */
+#include "node/render.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "node/table.h"
+
+/* ---- members ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static bool flag_of(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+static const char *pick(bool which, const char *if_true, const char *if_false)
+{
+	return which ? if_true : if_false;
+}
+
+/* ---- status ---- */
+
+static void render_summary(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("NODE|VERSION|STATE|IO|UPTIME|>GENERATION|>QUERIES|>IN FLIGHT|>UNACCOUNTED|"
+				    ">TCP|>LOG LOST");
+
+	table_text(t, text_of(d, "node"));
+	table_text(t, text_of(d, "version"));
+	table_text(t, pick(flag_of(d, "good"), "good", "NOT GOOD"));
+	table_text(t, text_of(d, "io"));
+	table_duration(t, number_of(d, "uptime_ms"));
+	table_number(t, number_of(d, "generation"));
+	table_number(t, number_of(d, "queries"));
+	table_number(t, number_of(d, "inflight"));
+	char unaccounted[24];
+
+	snprintf(unaccounted, sizeof(unaccounted), "%" PRId64,
+		 (int64_t)json_integer_value(json_object_get(d, "unaccounted")));
+	table_text(t, unaccounted);
+	table_number(t, number_of(d, "tcp_connections"));
+	table_number(t, number_of(d, "log_lines_lost"));
+	table_print(t, out);
+}
+
+static void render_listen(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("LISTEN");
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "listen"), i, address)
+		table_text(t, json_string_value(address));
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_ports(FILE *out, const json_t *d)
+{
+	const json_t *ports = json_object_get(d, "ports"), *port;
+	struct table *t;
+	size_t i;
+
+	if (!json_array_size(ports))
+		return;
+	t = table_new("PORT|SIDE|FILTER|MEMORY|>QUEUES|>MTU|CARRIER|MAC");
+	json_array_foreach(ports, i, port) {
+		table_text(t, text_of(port, "name"));
+		table_text(t, text_of(port, "side"));
+		table_text(t, text_of(port, "mode"));
+		table_text(t, pick(flag_of(port, "zero_copy"), "zero-copy", "copy"));
+		table_number(t, number_of(port, "queues"));
+		table_number(t, number_of(port, "mtu"));
+		table_text(t, pick(flag_of(port, "carrier"), "yes", "NO"));
+		table_text(t, text_of(port, "mac"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_memory(FILE *out, const json_t *d)
+{
+	const json_t *memory = json_object_get(d, "memory");
+	struct table *t;
+
+	if (!memory)
+		return;
+	t = table_new("FRAME MEMORY|PAGES");
+	table_octets(t, number_of(memory, "octets"));
+	table_text(t, pick(flag_of(memory, "huge_pages"), "huge", "small"));
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_workers(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("WORKER|STATE|>IN FLIGHT|>CPU TIME|PINNED TO");
+	const json_t *worker;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "workers"), i, worker) {
+		table_text(t, text_of(worker, "name"));
+		table_text(t, text_of(worker, "state"));
+		table_number(t, number_of(worker, "inflight"));
+		table_duration(t, number_of(worker, "cpu_ms"));
+		if (json_object_get(worker, "pinned_to"))
+			table_number(t, number_of(worker, "pinned_to"));
+		else
+			table_text(t, "-");
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_conditions(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("CONDITION|KIND|STATE|SINCE|>CHANGES|CAUSE");
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "conditions"), i, c) {
+		table_text(t, text_of(c, "name"));
+		table_text(t, text_of(c, "kind"));
+		table_text(t, pick(flag_of(c, "failed"), "FAILED", "good"));
+		table_duration(t, number_of(c, "since_ms"));
+		table_number(t, number_of(c, "changes"));
+		table_text(t, text_of(c, "cause"));
+	}
+	table_print(t, out);
+}
+
+static void render_counts(FILE *out, const char *header, const json_t *counts)
+{
+	struct table *t = table_new(header);
+	const char *key;
+	json_t *count;
+
+	json_object_foreach((json_t *)counts, key, count) {
+		table_text(t, key);
+		table_number(t, (uint64_t)json_integer_value(count));
+	}
+	table_print(t, out);
+}
+
+static void render_status(FILE *out, const json_t *d)
+{
+	render_summary(out, d);
+	render_listen(out, d);
+	render_ports(out, d);
+	render_memory(out, d);
+	render_workers(out, d);
+	fputc('\n', out);
+	render_conditions(out, d);
+	fputc('\n', out);
+	render_counts(out, "CONTROL SOCKET|>COUNT", json_object_get(d, "control"));
+}
+
+static void render_check(FILE *out, const json_t *d)
+{
+	fputs(pick(flag_of(d, "good"), "good\n", "NOT GOOD\n"), out);
+	if (json_array_size(json_object_get(d, "conditions")))
+		render_conditions(out, d);
+}
+
+/* ---- pools, servers, routes ---- */
+
+static void render_pools(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("POOL|KIND|POLICY|>UP|>MEMBERS|>TIMEOUT|PROBE|>EVERY");
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "pools"), i, pool) {
+		const json_t *probe = json_object_get(pool, "probe");
+
+		table_text(t, text_of(pool, "name"));
+		table_text(t, text_of(pool, "kind"));
+		table_text(t, text_of(pool, "policy"));
+		table_number(t, number_of(pool, "up"));
+		table_number(t, number_of(pool, "members"));
+		table_duration(t, number_of(pool, "timeout_ms"));
+		table_text(t, text_of(probe, "name"));
+		table_duration(t, number_of(probe, "interval_ms"));
+	}
+	table_print(t, out);
+}
+
+/* How a server is reached, or why only through the kernel. */
+static void add_way(struct table *t, const json_t *server)
+{
+	const char *reason = text_of(server, "no_fast_path");
+
+	table_text(t, text_of(server, "via"));
+	table_text(t, reason[0] ? reason : pick(json_object_get(server, "via"), "fast path", "kernel"));
+}
+
+static void render_servers(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("SERVER|POOL|STATE|SINCE|>PROBE|>LATENCY|>OUTSTANDING|>SENT|>ANSWERED|"
+				    ">TIMEOUTS|>ERRORS|VIA|WAY|CAUSE");
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "servers"), i, s) {
+		table_text(t, text_of(s, "server"));
+		table_text(t, text_of(s, "pool"));
+		table_text(t, pick(flag_of(s, "up"), "up", "DOWN"));
+		table_duration(t, number_of(s, "since_ms"));
+		table_latency(t, number_of(s, "probe_latency_us"));
+		table_latency(t, number_of(s, "latency_us"));
+		table_number(t, number_of(s, "outstanding"));
+		table_number(t, number_of(s, "sent"));
+		table_number(t, number_of(s, "answered"));
+		table_number(t, number_of(s, "timeouts"));
+		table_number(t, number_of(s, "errors"));
+		add_way(t, s);
+		table_text(t, text_of(s, "cause"));
+	}
+	table_print(t, out);
+}
+
+static void render_routes(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("SUFFIX|POOL");
+	const json_t *routes = json_object_get(d, "routes"), *route;
+	size_t i;
+
+	json_array_foreach(routes, i, route) {
+		table_text(t, text_of(route, "suffix"));
+		table_text(t, text_of(route, "pool"));
+	}
+	table_print(t, out);
+	fprintf(out, "%zu of %" PRIu64 " suffixes%s\n", json_array_size(routes), number_of(d, "loaded"),
+		pick(flag_of(d, "more"), "; --all shows all", ""));
+}
+
+/* ---- counters ---- */
+
+static void render_sockets(FILE *out, const json_t *sockets)
+{
+	struct table *t;
+	const json_t *s;
+	size_t i;
+
+	if (!json_array_size(sockets))
+		return;
+	t = table_new("PORT|>QUEUE|>RX DROPPED|>RX RING FULL|>FILL EMPTY|>RX INVALID|>TX INVALID|>TX EMPTY");
+	json_array_foreach(sockets, i, s) {
+		table_text(t, text_of(s, "port"));
+		table_number(t, number_of(s, "queue"));
+		table_number(t, number_of(s, "rx_dropped"));
+		table_number(t, number_of(s, "rx_ring_full"));
+		table_number(t, number_of(s, "rx_fill_empty"));
+		table_number(t, number_of(s, "rx_invalid"));
+		table_number(t, number_of(s, "tx_invalid"));
+		table_number(t, number_of(s, "tx_ring_empty"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+/* Counters down, workers across. */
+static void render_worker_counters(FILE *out, const json_t *sum, json_t *workers)
+{
+	char header[256] = "COUNTER|>ALL";
+	size_t len = strlen(header), columns = 2;
+	const char *name, *counter;
+	json_t *worker, *count;
+	struct table *t;
+
+	json_object_foreach(workers, name, worker) {
+		if (columns == TABLE_COLUMNS_MAX)
+			break;	/* as many as a screen shows; --json has them all */
+		len += (size_t)snprintf(header + len, sizeof(header) - len, "|>%.10s", name);
+		columns++;
+	}
+	t = table_new(header);
+	json_object_foreach((json_t *)sum, counter, count) {
+		size_t column = 2;
+
+		table_text(t, counter);
+		table_number(t, (uint64_t)json_integer_value(count));
+		json_object_foreach(workers, name, worker) {
+			if (column++ == columns)
+				break;
+			table_number(t, number_of(worker, counter));
+		}
+	}
+	table_print(t, out);
+}
+
+static void render_counters(FILE *out, const json_t *d)
+{
+	const json_t *sum = json_object_get(d, "counters");
+	json_t *workers = json_object_get(d, "workers");
+
+	if (workers)
+		render_worker_counters(out, sum, workers);
+	else
+		render_counts(out, "COUNTER|>COUNT", sum);
+	fprintf(out, "in flight %" PRIu64 ", unaccounted %" PRId64 "\n", number_of(d, "inflight"),
+		(int64_t)json_integer_value(json_object_get(d, "unaccounted")));
+	if (json_object_get(d, "filter")) {
+		fputc('\n', out);
+		render_counts(out, "FILTER|>FRAMES", json_object_get(d, "filter"));
+	}
+	render_sockets(out, json_object_get(d, "sockets"));
+}
+
+/* ---- query ---- */
+
+static void render_members(FILE *out, const json_t *members)
+{
+	struct table *t = table_new("SERVER|STATE|TAKEN|PORT|VIA|WAY");
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(members, i, m) {
+		table_text(t, text_of(m, "server"));
+		table_text(t, pick(flag_of(m, "up"), "up", "DOWN"));
+		table_text(t, pick(flag_of(m, "taken"), "yes", "-"));
+		table_text(t, text_of(m, "port"));
+		add_way(t, m);
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_query(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("NAME|TYPE|OUTCOME|SUFFIX|>LABELS|POOL|KIND|CLIENT|RULE");
+
+	table_text(t, text_of(d, "name"));
+	table_text(t, text_of(d, "type"));
+	table_text(t, text_of(d, "outcome"));
+	table_text(t, text_of(d, "suffix"));
+	table_number(t, number_of(d, "labels"));
+	table_text(t, text_of(d, "pool"));
+	table_text(t, text_of(d, "kind"));
+	table_text(t, text_of(d, "acl"));
+	table_text(t, text_of(d, "acl_rule"));
+	table_print(t, out);
+	if (json_object_get(d, "servers"))
+		render_members(out, json_object_get(d, "servers"));
+}
+
+static void render_reload(FILE *out, const json_t *d)
+{
+	fprintf(out, "generation %" PRIu64 " in force\n", number_of(d, "generation"));
+}
+
+static void render_ping(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("VERSION");
+
+	table_text(t, text_of(d, "version"));
+	table_print(t, out);
+}
+
+static const struct {
+	const char *command;
+	void (*print)(FILE *out, const json_t *document);
+} forms[] = {
+	{ "ping", render_ping },
+	{ "status", render_status },
+	{ "pools", render_pools },
+	{ "servers", render_servers },
+	{ "routes", render_routes },
+	{ "counters", render_counters },
+	{ "query", render_query },
+	{ "check", render_check },
+	{ "reload", render_reload },
+};
+
+bool render(FILE *out, const char *command, const json_t *document)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (strcmp(forms[i].command, command) == 0) {
+			forms[i].print(out, document);
+			return true;
+		}
+	}
+	return false;
+}

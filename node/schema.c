@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * schema.c - the table of configuration keys, and what can be said and done knowing only the table:
+ * describe a key, free, compare, print the reference. Contract in schema.h; reading a file is settings.c.
+ * Immutable data and pure functions; any thread.
+ */
+#include "node/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/addr.h"
+#include "base/log.h"
+#include "dataplane/conf.h"
+#include "dataplane/worker.h"
+#include "node/config.h"
+
+#define MEMBER(type, member) \
+	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
+#define ELEMENTS(type, member) \
+	.offset = offsetof(struct type, member), .size = sizeof(*((struct type *)NULL)->member)
+
+/* struct schema_array describes every list */
+#define COUNT_FOLLOWS(type, list, count) \
+	_Static_assert(offsetof(struct type, count) == offsetof(struct type, list) + sizeof(void *), \
+		       "the count stands right behind the pointer")
+COUNT_FOLLOWS(config, interfaces, n_interfaces);
+COUNT_FOLLOWS(config, listens, n_listens);
+COUNT_FOLLOWS(config, pools, n_pools);
+COUNT_FOLLOWS(config, routes, n_routes);
+COUNT_FOLLOWS(config_pool, servers, n_servers);
+COUNT_FOLLOWS(config_strings, item, n);
+COUNT_FOLLOWS(config_ints, item, n);
+COUNT_FOLLOWS(config_prefixes, item, n);
+
+/* Words in the order of the enumeration named behind them. */
+static const char *const io_words[] = { "xdp", "socket", NULL };			/* config_io */
+static const char *const side_words[] = { "client", "server", "both", NULL };		/* dp_side */
+static const char *const mode_words[] = { "auto", "native", "generic", NULL };		/* steer_mode */
+static const char *const copy_words[] = { "auto", "zero-copy", "copy", NULL };		/* dp_copy */
+static const char *const kind_words[] = { "authoritative", "recursive", NULL };		/* pool_kind */
+static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
+static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };	/* log_level */
+
+static const struct schema_key node_keys[] = {
+	{ "name", SCHEMA_STRING, .required = true, .restart = true, .min = 1, .max = 63,
+	  MEMBER(config, node_name),
+	  .help = "Name of this node; the answer to id.server. and hostname.bind. (class CH)." },
+	{ "io", SCHEMA_ENUM, .restart = true, .fallback = "\"xdp\"", .words = io_words,
+	  .min = CONFIG_IO_XDP, MEMBER(config, io),
+	  .help = "How queries come in: AF_XDP on the interfaces, or kernel sockets only." },
+	{ "workers", SCHEMA_INT, .restart = true, .min = 0, .max = DP_WORKERS_MAX, .fallback = "0",
+	  MEMBER(config, workers),
+	  .help = "Packet workers; every interface needs as many queues. 0: as many as queues and cores allow." },
+	{ "cpus", SCHEMA_CPU_LIST, .restart = true, .min = 1, .max = DP_WORKERS_MAX,
+	  MEMBER(config, cpus),
+	  .help = "CPU of each worker, first to last. Without it workers are not pinned." },
+	{ "version_text", SCHEMA_STRING, .restart = true, .min = 0, .max = 63, .fallback = "\"\"",
+	  MEMBER(config, version_text),
+	  .help = "Answer to version.server. and version.bind. (class CH); empty: REFUSED." },
+	{ "inflight", SCHEMA_INT, .restart = true, .min = 1024, .max = 1 << 20, .fallback = "32768",
+	  MEMBER(config, inflight),
+	  .help = "Queries under way at most, per worker; a power of two." },
+	{ 0 }
+};
+
+static const struct schema_key xdp_keys[] = {
+	{ "mode", SCHEMA_ENUM, .restart = true, .fallback = "\"auto\"", .words = mode_words,
+	  .min = STEER_AUTO, MEMBER(config, xdp_mode),
+	  .help = "Where the filter runs: in the driver or in the kernel's generic hook; auto tries both." },
+	{ "copy", SCHEMA_ENUM, .restart = true, .fallback = "\"auto\"", .words = copy_words,
+	  .min = DP_COPY_AUTO, MEMBER(config, copy),
+	  .help = "Whether the card writes into our memory; auto takes zero-copy where every interface can." },
+	{ "frame_size", SCHEMA_INT, .restart = true, .min = 2048, .max = 4096, .fallback = "2048",
+	  .unit = "octets", MEMBER(config, frame_size),
+	  .help = "Memory of one frame: 2048 or 4096. Longer frames take the kernel's way." },
+	{ "ring_size", SCHEMA_INT, .restart = true, .min = 64, .max = 32768, .fallback = "2048",
+	  MEMBER(config, ring_size),
+	  .help = "Entries of each AF_XDP ring; a power of two." },
+	{ 0 }
+};
+
+static const struct schema_key source_port_keys[] = {
+	{ "first", SCHEMA_INT, .restart = true, .min = 1024, .max = 65535, .fallback = "16384",
+	  MEMBER(config, source_port_first),
+	  .help = "First UDP port that queries to servers leave from." },
+	{ "count", SCHEMA_INT, .restart = true, .min = 64, .max = 32768, .fallback = "16384",
+	  MEMBER(config, source_port_count),
+	  .help = "How many; a power of two, at least 64 per worker. The kernel must not use them itself." },
+	{ 0 }
+};
+
+static const struct schema_key interface_keys[] = {
+	{ "name", SCHEMA_STRING, .required = true, .restart = true, .min = 1, .max = IF_NAMESIZE - 1,
+	  MEMBER(config_interface, name),
+	  .help = "Network device. A bond is given as its members." },
+	{ "side", SCHEMA_ENUM, .restart = true, .fallback = "\"both\"", .words = side_words,
+	  .min = DP_SIDE_CLIENT, MEMBER(config_interface, side),
+	  .help = "Who is reached through it." },
+	{ 0 }
+};
+
+static const struct schema_key listen_keys[] = {
+	{ "address", SCHEMA_ADDR, .required = true, MEMBER(config_listen, address),
+	  .help = "IPv4 address of this node that clients ask." },
+	{ "port", SCHEMA_INT, .min = 1, .max = 65535, .fallback = "53", MEMBER(config_listen, port),
+	  .help = "UDP and TCP port." },
+	{ 0 }
+};
+
+static const struct schema_key acl_keys[] = {
+	{ "recursive", SCHEMA_PREFIX_LIST, .min = 1, .max = 4096,
+	  MEMBER(config, acl[POOL_RECURSIVE]),
+	  .help = "Clients that recursive pools serve; required with such a pool. Longest prefix decides." },
+	{ "authoritative", SCHEMA_PREFIX_LIST, .min = 1, .max = 4096,
+	  .fallback = "[ \"0.0.0.0/0\", \"::/0\" ]", MEMBER(config, acl[POOL_AUTHORITATIVE]),
+	  .help = "Clients that authoritative pools serve." },
+	{ 0 }
+};
+
+static const struct schema_key server_keys[] = {
+	{ "address", SCHEMA_ADDR, .required = true, MEMBER(config_server, address),
+	  .help = "IPv4 address of a name server." },
+	{ "port", SCHEMA_INT, .min = 1, .max = 65535, .fallback = "53", MEMBER(config_server, port),
+	  .help = "UDP and TCP port." },
+	{ 0 }
+};
+
+static const struct schema_key probe_keys[] = {
+	{ "name", SCHEMA_STRING, .required = true, .min = 1, .max = 255, MEMBER(config_probe, name),
+	  .help = "Name asked of every server of the pool. Without a probe servers count as up." },
+	{ "type", SCHEMA_STRING, .min = 1, .max = 15, .fallback = "\"SOA\"", MEMBER(config_probe, type),
+	  .help = "Record type asked, by name or as TYPEnnn." },
+	{ "interval_ms", SCHEMA_INT, .min = 100, .max = 600000, .fallback = "1000", .unit = "ms",
+	  MEMBER(config_probe, interval_ms),
+	  .help = "Time from one probe of a server to its next." },
+	{ "timeout_ms", SCHEMA_INT, .min = 10, .max = 60000, .fallback = "500", .unit = "ms",
+	  MEMBER(config_probe, timeout_ms),
+	  .help = "Wait for the answer; not longer than the interval." },
+	{ "fall", SCHEMA_INT, .min = 1, .max = 100, .fallback = "3", MEMBER(config_probe, fall),
+	  .help = "Failed probes in a row that take a server out." },
+	{ "rise", SCHEMA_INT, .min = 1, .max = 100, .fallback = "2", MEMBER(config_probe, rise),
+	  .help = "Good probes in a row that bring it back." },
+	{ "rcode", SCHEMA_STRING, .min = 1, .max = 15, .fallback = "\"NOERROR\"",
+	  MEMBER(config_probe, rcode),
+	  .help = "The only response code that counts as good." },
+	{ 0 }
+};
+
+static const struct schema_key pool_keys[] = {
+	{ "name", SCHEMA_STRING, .required = true, .min = 1, .max = POOL_NAME_MAX - 1,
+	  MEMBER(config_pool, name),
+	  .help = "Name of the pool: letters, digits, '-' and '_'." },
+	{ "kind", SCHEMA_ENUM, .required = true, .words = kind_words, .min = POOL_AUTHORITATIVE,
+	  MEMBER(config_pool, kind),
+	  .help = "What its servers are; decides which client list applies." },
+	{ "policy", SCHEMA_ENUM, .fallback = "\"least-outstanding\"", .words = policy_words,
+	  .min = POOL_LEAST_OUTSTANDING, MEMBER(config_pool, policy),
+	  .help = "Which usable server takes a query." },
+	{ "timeout_ms", SCHEMA_INT, .min = 50, .max = 30000, .fallback = "2000", .unit = "ms",
+	  MEMBER(config_pool, timeout_ms),
+	  .help = "Time after which the client gets SERVFAIL." },
+	{ "servers", SCHEMA_LIST, .required = true, .min = 1, .max = POOL_MEMBERS_MAX,
+	  .children = server_keys, ELEMENTS(config_pool, servers),
+	  .help = "Its name servers." },
+	{ "probe", SCHEMA_GROUP, .children = probe_keys, MEMBER(config_pool, probe),
+	  .help = "How its servers are checked." },
+	{ 0 }
+};
+
+static const struct schema_key route_keys[] = {
+	{ "suffixes", SCHEMA_STRING_LIST, .min = 1, .max = 100000, MEMBER(config_route, suffixes),
+	  .help = "Names that end in one of these go to the pool; \".\" is everything else." },
+	{ "file", SCHEMA_STRING, .min = 1, .max = 4095, MEMBER(config_route, file),
+	  .help = "More suffixes, one a line, '#' begins a comment; relative to the file that names it." },
+	{ "pool", SCHEMA_STRING, .required = true, .min = 1, .max = POOL_NAME_MAX - 1,
+	  MEMBER(config_route, pool),
+	  .help = "Name of the pool." },
+	{ 0 }
+};
+
+static const struct schema_key edns_keys[] = {
+	{ "size", SCHEMA_INT, .min = 512, .max = 1232, .fallback = "1232", .unit = "octets",
+	  MEMBER(config, edns_size),
+	  .help = "Largest UDP message we offer to take, from clients and from servers." },
+	{ 0 }
+};
+
+static const struct schema_key tcp_keys[] = {
+	{ "idle_ms", SCHEMA_INT, .min = 100, .max = 600000, .fallback = "5000", .unit = "ms",
+	  MEMBER(config, tcp_idle_ms),
+	  .help = "Connections without traffic are closed after this time." },
+	{ "connections", SCHEMA_INT, .min = 1, .max = 60000, .fallback = "1000",
+	  MEMBER(config, tcp_connections),
+	  .help = "Client connections at most, all addresses together." },
+	{ 0 }
+};
+
+static const struct schema_key self_check_keys[] = {
+	{ "interval_ms", SCHEMA_INT, .min = 10, .max = 1000, .fallback = "20", .unit = "ms",
+	  MEMBER(config, check_interval_ms),
+	  .help = "Time from one check of filter and workers to the next." },
+	{ "hang_ms", SCHEMA_INT, .min = 20, .max = 10000, .fallback = "50", .unit = "ms",
+	  MEMBER(config, hang_ms),
+	  .help = "A worker that finishes nothing for this long is late." },
+	{ "fall", SCHEMA_INT, .min = 1, .max = 100, .fallback = "2", MEMBER(config, check_fall),
+	  .help = "Failed checks in a row that make a fault." },
+	{ "rise", SCHEMA_INT, .min = 1, .max = 1000, .fallback = "5", MEMBER(config, check_rise),
+	  .help = "Good checks in a row that end it." },
+	{ 0 }
+};
+
+static const struct schema_key control_keys[] = {
+	{ "socket", SCHEMA_STRING, .restart = true, .min = 1, .max = 107,
+	  .fallback = "\"/run/tandem/control.sock\"", MEMBER(config, control_socket),
+	  .help = "Unix socket that tandemctl talks to." },
+	{ "group", SCHEMA_STRING, .restart = true, .min = 0, .max = 31, .fallback = "\"tandem\"",
+	  MEMBER(config, control_group),
+	  .help = "Group that may use it; empty: root and the daemon's user only." },
+	{ 0 }
+};
+
+static const struct schema_key log_keys[] = {
+	{ "level", SCHEMA_ENUM, .fallback = "\"info\"", .words = level_words, .min = LOG_LEVEL_ERROR,
+	  MEMBER(config, log_level),
+	  .help = "The least important lines that are written." },
+	{ 0 }
+};
+
+const struct schema_key schema_root[] = {
+	{ "node", SCHEMA_GROUP, .required = true, .children = node_keys, .help = "This box." },
+	{ "xdp", SCHEMA_GROUP, .children = xdp_keys, .help = "The fast path; unused with io = \"socket\"." },
+	{ "source_ports", SCHEMA_GROUP, .children = source_port_keys, .help = "Our ports toward servers." },
+	{ "interfaces", SCHEMA_LIST, .restart = true, .min = 1, .max = DP_PORTS_MAX,
+	  .children = interface_keys, ELEMENTS(config, interfaces),
+	  .help = "Network devices of the fast path; required with io = \"xdp\"." },
+	{ "listen", SCHEMA_LIST, .required = true, .min = 1, .max = DP_LISTENS_MAX,
+	  .children = listen_keys, ELEMENTS(config, listens), .help = "Where clients are answered." },
+	{ "acl", SCHEMA_GROUP, .children = acl_keys,
+	  .help = "Who is answered; \"!\" in front of a prefix denies." },
+	{ "pools", SCHEMA_LIST, .required = true, .min = 1, .max = DP_POOLS_MAX,
+	  .children = pool_keys, ELEMENTS(config, pools), .help = "Groups of like name servers." },
+	{ "routes", SCHEMA_LIST, .required = true, .min = 1, .max = 1024,
+	  .children = route_keys, ELEMENTS(config, routes),
+	  .help = "Which names go where; the longest suffix decides, no suffix gives REFUSED." },
+	{ "edns", SCHEMA_GROUP, .children = edns_keys, .help = "Message sizes." },
+	{ "tcp", SCHEMA_GROUP, .children = tcp_keys, .help = "Queries over TCP." },
+	{ "self_check", SCHEMA_GROUP, .children = self_check_keys, .help = "How the node watches itself." },
+	{ "control", SCHEMA_GROUP, .children = control_keys, .help = "tandemctl's way in." },
+	{ "log", SCHEMA_GROUP, .children = log_keys, .help = "Messages." },
+	{ 0 }
+};
+
+const struct schema_key *schema_find(const struct schema_key *keys, const char *name)
+{
+	for (; keys->name; keys++) {
+		if (strcmp(keys->name, name) == 0)
+			return keys;
+	}
+	return NULL;
+}
+
+static const char *allowed_words(const struct schema_key *key, char *text, size_t size)
+{
+	size_t at = (size_t)snprintf(text, size, "one of");
+
+	for (unsigned i = 0; key->words[i] && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s \"%s\"", i ? "," : "", key->words[i]);
+	return text;
+}
+
+const char *schema_allowed(const struct schema_key *key, char *text, size_t size)
+{
+	static const char *const forms[] = {
+		[SCHEMA_BOOL] = "true or false",
+		[SCHEMA_INT] = "a number %lld-%lld",
+		[SCHEMA_SIZE] = "a size %lld-%lld octets, as a number or like \"512M\"",
+		[SCHEMA_STRING] = "text of %lld-%lld characters",
+		[SCHEMA_ADDR] = "an IP address like \"192.0.2.1\"",
+		[SCHEMA_PREFIX_LIST] = "an array of %lld-%lld prefixes like [ \"192.0.2.0/24\" ]",
+		[SCHEMA_STRING_LIST] = "an array of %lld-%lld texts like [ \"a\", \"b\" ]",
+		[SCHEMA_CPU_LIST] = "an array of %lld-%lld CPU numbers like [ 2, 3 ]",
+		[SCHEMA_GROUP] = "a group { ... }",
+		[SCHEMA_LIST] = "a list of %lld-%lld groups ( { ... }, ... )",
+	};
+	size_t at;
+
+	if (key->type == SCHEMA_ENUM)
+		return allowed_words(key, text, size);
+	at = (size_t)snprintf(text, size, forms[key->type], (long long)key->min, (long long)key->max);
+	if (key->unit && key->type == SCHEMA_INT && at < size)
+		snprintf(text + at, size - at, " %s", key->unit);
+	return text;
+}
+
+struct schema_array schema_array_get(const void *field)
+{
+	struct schema_array array;
+
+	memcpy(&array, field, sizeof(array));
+	return array;
+}
+
+void schema_array_set(void *field, void *item, size_t n)
+{
+	struct schema_array array = { item, n };
+
+	memcpy(field, &array, sizeof(array));
+}
+
+static void clear_list(const struct schema_key *key, void *field)
+{
+	struct schema_array array = schema_array_get(field);
+
+	for (size_t i = 0; i < array.n; i++) {
+		if (key->type == SCHEMA_STRING_LIST)
+			free(((char **)array.item)[i]);
+		else if (key->type == SCHEMA_LIST)
+			schema_clear(key->children, (char *)array.item + i * key->size);
+	}
+	free(array.item);
+	schema_array_set(field, NULL, 0);
+}
+
+void schema_clear(const struct schema_key *keys, void *base)
+{
+	for (const struct schema_key *key = keys; key->name; key++) {
+		void *field = (char *)base + key->offset;
+
+		switch (key->type) {
+		case SCHEMA_GROUP:
+			schema_clear(key->children, field);
+			break;
+		case SCHEMA_PREFIX_LIST:
+		case SCHEMA_STRING_LIST:
+		case SCHEMA_CPU_LIST:
+		case SCHEMA_LIST:
+			clear_list(key, field);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static bool same_group(const struct schema_key *keys, const void *old, const void *new)
+{
+	for (; keys->name; keys++) {
+		if (!schema_same(keys, old, new))
+			return false;
+	}
+	return true;
+}
+
+static bool same_element(const struct schema_key *key, const void *old, const void *new, size_t i)
+{
+	const struct dp_acl_rule *a = old, *b = new;
+
+	switch (key->type) {
+	case SCHEMA_CPU_LIST:
+		return ((const uint32_t *)old)[i] == ((const uint32_t *)new)[i];
+	case SCHEMA_STRING_LIST:
+		return strcmp(((char *const *)old)[i], ((char *const *)new)[i]) == 0;
+	case SCHEMA_PREFIX_LIST:
+		return a[i].allow == b[i].allow && a[i].prefix.len == b[i].prefix.len &&
+		       addr_equal(&a[i].prefix.addr, &b[i].prefix.addr);
+	default:
+		return same_group(key->children, (const char *)old + i * key->size,
+				  (const char *)new + i * key->size);
+	}
+}
+
+static bool same_list(const struct schema_key *key, const void *old, const void *new)
+{
+	struct schema_array a = schema_array_get(old), b = schema_array_get(new);
+
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++) {
+		if (!same_element(key, a.item, b.item, i))
+			return false;
+	}
+	return true;
+}
+
+bool schema_same(const struct schema_key *key, const void *old, const void *new)
+{
+	old = (const char *)old + key->offset;
+	new = (const char *)new + key->offset;
+	switch (key->type) {
+	case SCHEMA_STRING:
+		return strcmp(old, new) == 0;
+	case SCHEMA_GROUP:
+		return same_group(key->children, old, new);
+	case SCHEMA_PREFIX_LIST:
+	case SCHEMA_STRING_LIST:
+	case SCHEMA_CPU_LIST:
+	case SCHEMA_LIST:
+		return same_list(key, old, new);
+	default:
+		return memcmp(old, new, key->size) == 0;
+	}
+}
+
+static void print_keys(FILE *out, const struct schema_key *keys, const char *prefix)
+{
+	char allowed[SCHEMA_ALLOWED_MAX], path[128];
+
+	for (; keys->name; keys++) {
+		snprintf(path, sizeof(path), "%s%s", prefix, keys->name);
+		fprintf(out, "%s: %s", path, schema_allowed(keys, allowed, sizeof(allowed)));
+		if (keys->required)
+			fputs(", required", out);
+		if (keys->fallback)
+			fprintf(out, ", default %s", keys->fallback);
+		if (keys->restart)
+			fputs(", change needs a restart", out);
+		fprintf(out, "\n    %s\n", keys->help);
+		if (keys->children) {
+			size_t at = strlen(path);
+
+			snprintf(path + at, sizeof(path) - at, keys->type == SCHEMA_LIST ? "[]." : ".");
+			print_keys(out, keys->children, path);
+		}
+	}
+}
+
+void schema_print(FILE *out)
+{
+	print_keys(out, schema_root, "");
+}
