@@ -26,16 +26,21 @@ PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lldns -lpthread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(WERROR),-Werror)
 OPT := -O2 -g
-SANFLAGS := $(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=all) $(if $(TSAN),-fsanitize=thread)
+comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all) $(if $(TSAN),-fsanitize=thread)
 CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -DTANDEM_VERSION='"$(VERSION)"' -I. -I$(B) $(OPT) $(WARN) $(SANFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 
 BASE := base/clock.c base/log.c base/loop.c base/addr.c base/counters.c base/lease.c base/health.c base/epoch.c
 POOLS := pools/name.c pools/suffix.c pools/pool.c pools/policy.c pools/probe.c pools/local.c
-DATAPLANE := dataplane/steer.c dataplane/port.c dataplane/xsk.c dataplane/packet.c dataplane/query.c \
-	dataplane/edns.c dataplane/reply.c dataplane/acl.c dataplane/permute.c dataplane/inflight.c \
-	dataplane/handover.c dataplane/trace.c dataplane/neigh.c dataplane/conf.c dataplane/outcome.c \
-	dataplane/sockio.c dataplane/passes.c dataplane/worker.c dataplane/stream.c
-NODE := node/schema.c node/config.c node/selfcheck.c node/control.c node/privs.c node/node.c
+DATAPLANE := dataplane/acl.c dataplane/clients.c dataplane/conf.c dataplane/edns.c dataplane/framed.c \
+	dataplane/handover.c dataplane/inflight.c dataplane/neigh.c dataplane/outcome.c dataplane/packet.c \
+	dataplane/passes.c dataplane/permute.c dataplane/port.c dataplane/query.c dataplane/reply.c \
+	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/upstream.c \
+	dataplane/worker.c dataplane/xsk.c
+NODE := node/build.c node/capture.c node/commands.c node/config.c node/control.c node/document.c \
+	node/explain.c node/hang.c node/listing.c node/node.c node/notify.c node/portrange.c node/privs.c \
+	node/reload.c node/render.c node/schema.c node/selfcheck.c node/settings.c node/snapshot.c \
+	node/source.c node/status.c node/suffixes.c node/table.c node/thread.c
 LIBSRC := $(BASE) $(POOLS) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 
@@ -131,4 +136,4 @@ help:
 	@echo 'packages     install the Debian packages of packages.txt'
 
 -include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(wildcard $(B)/*/*.bpf.o.d)
-.PRECIOUS: $(B)/%.o $(B)/%.bpf.o
+.PRECIOUS: $(B)/%.o $(B)/%.bpf.o $(B)/%.skel.h

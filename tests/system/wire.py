@@ -18,7 +18,10 @@ import time
 
 import logging
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
-from scapy.all import Ether, IP, UDP, ARP, DNS, DNSQR, DNSRR, Raw, conf as scapy_conf  # noqa: E402,F401
+from scapy.all import Ether, IP, UDP, ARP, DNS, DNSQR, DNSRR, Raw, bind_layers  # noqa: E402,F401
+
+bind_layers(UDP, DNS, dport=5300)
+bind_layers(UDP, DNS, sport=5300)
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TANDEM_BUILD", os.path.join(TOP, "build"))
@@ -104,11 +107,15 @@ class Wire:
 
     def __init__(self, host, device):
         self.socket = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)   # SO_RCVBUFFORCE
         self.socket.bind((device, 3))
         self.socket.setsockopt(263, 23, 1)   # SOL_PACKET, PACKET_IGNORE_OUTGOING
 
     def send(self, frame):
-        self.socket.send(bytes(frame))
+        try:
+            self.socket.send(bytes(frame))
+        except OSError:     # a link that was down is told once
+            self.socket.send(bytes(frame))
 
     def receive(self, wanted, seconds=2.0):
         """The first frame for which wanted(frame) is true, else None."""

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# node.sh - the configuration of a Tandem node for the lab's addresses. Sourced by lab/lab.
+
+node_interfaces() {
+	if [ "$LAYOUT" = two ]; then
+		echo '{ name = "eth0"; side = "client"; }, { name = "eth1"; side = "server"; }'
+	else
+		echo '{ name = "eth0"; side = "both"; }'
+	fi
+}
+
+# node_config HOST DIR - on standard output; the control socket will be in DIR.
+node_config() {
+	local host=$1 dir=$2
+
+	cat <<-END
+		node = { name = "$host"; io = "$IO"; };
+		interfaces = ( $(node_interfaces) );
+		listen = ( { address = "$(host_ipv4 "$host")"; } );
+		acl = {
+		  recursive = [ "10.10.0.0/16", "fd10:10::/32" ];
+		  authoritative = [ "0.0.0.0/0", "::/0" ];
+		};
+		pools = (
+		  { name = "auth"; kind = "authoritative";
+		    servers = ( { address = "$(host_ipv4 auth1)"; } );
+		    probe = { name = "zaibdns.lab."; type = "SOA"; }; },
+		  { name = "rec"; kind = "recursive"; policy = "least-outstanding";
+		    servers = ( { address = "$(host_ipv4 rec1)"; }, { address = "$(host_ipv4 rec2)"; } );
+		    probe = { name = "google.com."; type = "A"; interval_ms = 1000; fall = 3; rise = 2; }; }
+		);
+		routes = (
+		  { suffixes = [ "zaibdns.lab." ]; pool = "auth"; },
+		  { suffixes = [ "." ]; pool = "rec"; }
+		);
+		source_ports = { first = 16384; count = 16384; };
+		control = { socket = "$dir/control.sock"; group = "root"; };
+	END
+}
