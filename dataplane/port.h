@@ -30,7 +30,7 @@ struct dp_port {
 	bool zero_copy;			/* obtained */
 };
 
-/* Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error saying what ("no interface
+/* index is the caller's, set before. Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error saying what ("no interface
  * eth7"; "eth0 has 1 queue, 2 workers need 2: ethtool -L eth0 combined 2"; "MTU 9000 ..."). */
 int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, unsigned workers,
 		  char *error, size_t size);

@@ -30,7 +30,8 @@ struct steer_listen {
 };
 
 /* Replaces the tables. 0; -ENOSPC when they do not fit. Safe while attached: old endpoints that stay
- * never miss a frame (the new table is written beside and switched to by one store). */
+ * never miss a frame (the new table is written beside and switched to by one store). Waits some ms for the
+ * kernel to be done with the table before the last. An address with a lease on one port needs it on all. */
 int steer_configure(struct steer *steer, const struct steer_listen *listens, unsigned n_listens,
 		    const struct endpoint *servers, unsigned n_servers,
 		    uint16_t source_port_base, uint16_t source_port_count);

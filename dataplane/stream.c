@@ -447,6 +447,7 @@ static void *run(void *context)
 {
 	struct dp_worker *worker = context;
 
+	pthread_setname_np(pthread_self(), "stream");
 	atomic_store(&worker->tid, gettid());
 	if (worker->shared->on_thread_start)
 		worker->shared->on_thread_start();

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -230,6 +231,10 @@ static unsigned receive_handed(struct dp_worker *worker)
 			p->payload_len = dp_handover_pop(ring, &p->back.flow, p->payload,
 							 p->payload_room);
 			taken++;
+			if (!p->payload_len) {	/* longer than a frame has room */
+				give(worker, p);
+				break;
+			}
 			dp_passes_answer(worker, p,
 					 (uint16_t)(p->back.flow.own_port - worker->source_port), false);
 		}
@@ -291,10 +296,13 @@ static bool turn(struct dp_worker *worker, unsigned sockets)
 	return done || unsent;
 }
 
-static void pin(const struct dp_worker *worker)
+static void name_and_pin(const struct dp_worker *worker)
 {
+	char name[16];
 	cpu_set_t set;
 
+	snprintf(name, sizeof(name), "worker %u", worker->index);
+	pthread_setname_np(pthread_self(), name);
 	if (worker->cpu < 0)
 		return;
 	CPU_ZERO(&set);
@@ -311,7 +319,7 @@ static void *run(void *context)
 
 	for (unsigned s = 0; s < sockets && n < POLL_MAX; s++)
 		fds[n++] = (struct pollfd){ dp_rings_fd(worker->io_state, s), POLLIN, 0 };
-	pin(worker);
+	name_and_pin(worker);
 	atomic_store(&worker->tid, gettid());
 	if (worker->shared->on_thread_start)
 		worker->shared->on_thread_start();

@@ -10,6 +10,7 @@
 #include "pools/probe.h"
 
 #include <errno.h>
+#include <stdbool.h>	/* before ldns, which has a bool of its own otherwise */
 #include <ldns/ldns.h>
 #include <netinet/in.h>
 #include <stddef.h>

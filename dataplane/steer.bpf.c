@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+/*
+ * steer.bpf.c - the XDP filter: sorts ours from not ours, and keeps silent about addresses whose lease is
+ * not held. Runs in the kernel for every frame of every port.
+ *
+ *   query   UDP to a listen endpoint: to the AF_XDP socket of (port, queue), else to the kernel
+ *   answer  UDP from a server to one of our ports: to the socket, else dropped (the kernel knows no such
+ *           port and would answer port unreachable)
+ *   leased  anything else for a listen address, ARP requests too: dropped while its lease is not held
+ *   rest    to the kernel
+ *
+ * Three steps: the frame (Ethernet), the packet (IPv4), then one decision on 16-octet addresses that does
+ * not know the family. Another family or a VLAN tag is another branch of the first two.
+ * Contract with the daemon in steer_shared.h.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "dataplane/steer_shared.h"
+
+#define ONCE(x) (*(volatile typeof(x) *)&(x))
+
+enum {
+	ARP_REQUEST = 1,
+	IP_FRAGMENT_MASK = 0x3fff,	/* more fragments, offset */
+};
+
+/* RFC 826 for Ethernet and IPv4. */
+struct arp {
+	__be16 hardware, protocol;
+	__u8 hardware_len, protocol_len;
+	__be16 operation;
+	__u8 sender_mac[ETH_ALEN];
+	__u8 sender[4];
+	__u8 target_mac[ETH_ALEN];
+	__u8 target[4];
+} __attribute__((packed));
+
+/* What a frame is, as far as the parser could tell. */
+enum shape {
+	SHAPE_FOREIGN,		/* nothing we look at; no address is set */
+	SHAPE_ADDRESSED,	/* src and dst are set: not UDP, or an ARP request */
+	SHAPE_UDP,		/* plain UDP: ports are set as well */
+	/* UDP that only the kernel can take; addresses are set */
+	SHAPE_FRAGMENT,
+	SHAPE_OPTIONS,
+	SHAPE_OVERSIZE,
+	SHAPE_MALFORMED,
+};
+
+struct packet {
+	__be32 src[4], dst[4];
+	__be16 src_port, dst_port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, STEER_PORTS_MAX * STEER_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lease_page);
+} leases SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64[STEER_COUNTERS]);
+} counters SEC(".maps");
+
+struct steer_conf confs[2];
+__u32 conf_in_use;		/* index into confs */
+__u32 frame_limit;		/* octets of the longest frame that a socket takes */
+
+static __always_inline int count(enum steer_counter counter, int action)
+{
+	__u32 key = 0;
+	__u64 *counts = bpf_map_lookup_elem(&counters, &key);
+
+	if (counts)
+		counts[counter]++;
+	return action;
+}
+
+static __always_inline void set_mapped(__be32 addr[4], __be32 v4)
+{
+	addr[0] = 0;
+	addr[1] = 0;
+	addr[2] = bpf_htonl(0xffff);
+	addr[3] = v4;
+}
+
+static __always_inline enum shape parse_arp(void *at, void *end, struct packet *p)
+{
+	struct arp *arp = at;
+	__be32 sender, target;
+
+	if ((void *)(arp + 1) > end || arp->protocol != bpf_htons(ETH_P_IP) ||
+	    arp->operation != bpf_htons(ARP_REQUEST))
+		return SHAPE_FOREIGN;
+	__builtin_memcpy(&sender, arp->sender, sizeof(sender));
+	__builtin_memcpy(&target, arp->target, sizeof(target));
+	if (sender == target)
+		return SHAPE_FOREIGN;	/* an announcement: nobody answers it, and the kernel should learn */
+	set_mapped(p->src, sender);
+	set_mapped(p->dst, target);
+	return SHAPE_ADDRESSED;
+}
+
+/* UDP at at, of which the IP header promises left octets. */
+static __always_inline enum shape parse_udp(void *at, void *end, __u32 left, struct packet *p)
+{
+	struct udphdr *udp = at;
+
+	if ((void *)(udp + 1) > end || bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > left)
+		return SHAPE_MALFORMED;
+	p->src_port = udp->source;
+	p->dst_port = udp->dest;
+	return SHAPE_UDP;
+}
+
+static __always_inline enum shape parse_ipv4(struct xdp_md *ctx, void *at, void *end, struct packet *p)
+{
+	struct iphdr *ip = at;
+	__u32 total, linear;
+
+	if ((void *)(ip + 1) > end || ip->version != 4)
+		return SHAPE_FOREIGN;
+	set_mapped(p->src, ip->saddr);
+	set_mapped(p->dst, ip->daddr);
+	if (ip->protocol != IPPROTO_UDP)
+		return SHAPE_ADDRESSED;
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
+		return SHAPE_FRAGMENT;
+	if (ip->ihl != 5)
+		return ip->ihl > 5 ? SHAPE_OPTIONS : SHAPE_MALFORMED;
+	linear = ctx->data_end - ctx->data;
+	if (linear > frame_limit)
+		return SHAPE_OVERSIZE;
+	total = bpf_ntohs(ip->tot_len);
+	if (total < sizeof(*ip))
+		return SHAPE_MALFORMED;
+	/* A frame in several buffers shows only the first one here. */
+	if (at + total > end)
+		return bpf_xdp_get_buff_len(ctx) > linear ? SHAPE_OVERSIZE : SHAPE_MALFORMED;
+	return parse_udp(ip + 1, end, total - sizeof(*ip), p);
+}
+
+static __always_inline enum shape parse(struct xdp_md *ctx, struct packet *p)
+{
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > end)
+		return SHAPE_FOREIGN;
+	switch (eth->h_proto) {
+	case bpf_htons(ETH_P_IP):
+		return parse_ipv4(ctx, eth + 1, end, p);
+	case bpf_htons(ETH_P_ARP):
+		return parse_arp(eth + 1, end, p);
+	default:
+		return SHAPE_FOREIGN;
+	}
+}
+
+/* slots is a power of two and a constant: the verifier needs to see that the index stays inside. */
+static __always_inline const struct steer_endpoint *find(const struct steer_endpoint *table, __u32 slots,
+							 __u32 salt, const __be32 *addr, __be16 port)
+{
+	__u32 at = steer_hash(salt, addr, port);
+
+#pragma unroll
+	for (int i = 0; i < STEER_PROBES; i++, at++) {
+		const struct steer_endpoint *entry = &table[at & (slots - 1)];
+
+		if (!entry->used)
+			return NULL;
+		if (entry->port == port && entry->addr[3] == addr[3] && entry->addr[2] == addr[2] &&
+		    entry->addr[1] == addr[1] && entry->addr[0] == addr[0])
+			return entry;
+	}
+	return NULL;
+}
+
+/* Reads the clock only for an entry that is granted: it costs as much as the rest of the program. */
+static __always_inline bool lease_is_held(__u8 index)
+{
+	__u32 key = 0;
+	struct lease_page *page;
+	__u64 until_ns;
+
+	if (index == LEASE_NONE)
+		return true;
+	page = bpf_map_lookup_elem(&leases, &key);
+	if (!page || index >= LEASE_MAX)
+		return false;
+	until_ns = ONCE(page->entries[index].until_ns);
+	return until_ns != 0 && bpf_ktime_get_boot_ns() < until_ns;
+}
+
+/* Key of the frame's socket; one past the map's end, which holds nothing, for a port or queue unknown. */
+static __always_inline __u32 socket_key(struct xdp_md *ctx, const struct steer_conf *conf)
+{
+	__u32 ifindex = ctx->ingress_ifindex, queue = ctx->rx_queue_index, port;
+
+	for (port = 0; port < STEER_PORTS_MAX; port++)
+		if (conf->ifindex[port] == ifindex)
+			break;
+	return queue < STEER_QUEUES_MAX ? port * STEER_QUEUES_MAX + queue
+					: STEER_PORTS_MAX * STEER_QUEUES_MAX;
+}
+
+static __always_inline int take_answer(struct xdp_md *ctx, const struct steer_conf *conf)
+{
+	int action = bpf_redirect_map(&sockets, socket_key(ctx, conf), XDP_DROP);
+
+	return count(action == XDP_REDIRECT ? STEER_ANSWER : STEER_ANSWER_NO_SOCKET, action);
+}
+
+static __always_inline int take_query(struct xdp_md *ctx, const struct steer_conf *conf)
+{
+	int action = bpf_redirect_map(&sockets, socket_key(ctx, conf), XDP_PASS);
+
+	return count(action == XDP_REDIRECT ? STEER_QUERY : STEER_QUERY_KERNEL, action);
+}
+
+static __always_inline bool is_answer(const struct steer_conf *conf, const struct packet *p)
+{
+	__u32 offset = bpf_ntohs(p->dst_port) - (__u32)conf->source_port_base;
+
+	return offset < conf->source_port_count &&
+	       find(conf->server, STEER_SERVER_SLOTS, conf->salt, p->src, p->src_port);
+}
+
+static __always_inline enum steer_counter counter_of(enum shape shape, bool is_ours)
+{
+	switch (shape) {
+	case SHAPE_FRAGMENT:
+		return STEER_FRAGMENT;
+	case SHAPE_OPTIONS:
+		return STEER_OPTIONS;
+	case SHAPE_OVERSIZE:
+		return STEER_OVERSIZE;
+	case SHAPE_MALFORMED:
+		return is_ours ? STEER_MALFORMED : STEER_OTHER;
+	default:
+		return STEER_OTHER;
+	}
+}
+
+/* xdp.frags: attaches at any MTU; what comes in several buffers goes to the kernel. */
+SEC("xdp.frags")
+int tandem_steer(struct xdp_md *ctx)
+{
+	const struct steer_conf *conf = &confs[ONCE(conf_in_use) & 1];
+	const struct steer_endpoint *ours;
+	struct packet p;
+	enum shape shape = parse(ctx, &p);
+
+	if (shape == SHAPE_FOREIGN)
+		return count(STEER_OTHER, XDP_PASS);
+	if (shape == SHAPE_UDP) {
+		if (is_answer(conf, &p))
+			return take_answer(ctx, conf);
+		ours = find(conf->listen, STEER_LISTEN_SLOTS, conf->salt, p.dst, p.dst_port);
+		if (ours)
+			return lease_is_held(ours->lease) ? take_query(ctx, conf)
+							  : count(STEER_NO_LEASE, XDP_DROP);
+	}
+	ours = find(conf->address, STEER_LISTEN_SLOTS, conf->salt, p.dst, 0);
+	if (ours && !lease_is_held(ours->lease))
+		return count(STEER_NO_LEASE, XDP_DROP);
+	return count(counter_of(shape, ours), XDP_PASS);
+}
+
+char program_license[] SEC("license") = "Dual BSD/GPL";

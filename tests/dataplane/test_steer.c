@@ -1,0 +1,709 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_steer.c - the XDP filter: what it decides about a frame (BPF_PROG_TEST_RUN on canned frames), its
+ * tables, its lease, and its life on a device. Needs root: a veth pair in namespaces of its own.
+ */
+#include "dataplane/steer.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/close_range.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include "base/clock.h"
+#include "tests/dataplane/netns.h"
+#include "tests/tap.h"
+
+enum {
+	PORT = 3,			/* not 0, so that a mix-up shows */
+	QUEUE = 1,
+	BASE = 20000, RANGE = 16,
+	VIP_LEASE = 5,
+	FRAME_MAX = 10000,
+	FRAME_LIMIT = 1792,
+};
+
+#define OWN	"10.0.0.11"
+#define VIP	"10.0.0.160"
+#define SERVER	"10.0.0.163"
+#define CLIENT	"10.0.0.99"
+
+static struct netns ns;
+static unsigned device;			/* ifindex of e0 */
+static char error[256];
+
+static struct endpoint at(const char *addr, uint16_t port)
+{
+	struct endpoint e = { .port = port };
+
+	assert_int_equal(addr_parse(addr, &e.addr), 0);
+	return e;
+}
+
+/* ---- frames ---- */
+
+struct spec {
+	const char *src;
+	uint16_t src_port;
+	const char *dst;
+	uint16_t dst_port;
+	uint8_t protocol;		/* 0 = UDP */
+	uint8_t ihl;			/* 0 = 5 */
+	uint16_t frag;
+	int tot_len_add, udp_len_add;	/* lies about lengths */
+	unsigned payload;		/* 0 = 29 octets */
+	unsigned padding;		/* octets after the packet */
+};
+
+#define FLOW(from, from_port, to, to_port, ...) \
+	{ .src = from, .src_port = from_port, .dst = to, .dst_port = to_port, ##__VA_ARGS__ }
+
+struct frame {
+	uint8_t data[FRAME_MAX];
+	unsigned len;
+};
+
+static void append(struct frame *f, const void *data, size_t len)
+{
+	memcpy(f->data + f->len, data, len);
+	f->len += len;
+}
+
+static struct frame make_frame(const struct spec *s)
+{
+	struct frame f = { .len = 0 };
+	unsigned ihl = s->ihl ? s->ihl : 5, payload = s->payload ? s->payload : 29;
+	unsigned header = (ihl < 5 ? 5 : ihl) * 4;
+	struct ethhdr eth = { .h_proto = htons(ETH_P_IP) };
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = ihl,
+		.tot_len = htons(header + sizeof(struct udphdr) + payload + s->tot_len_add),
+		.frag_off = htons(s->frag),
+		.ttl = 64,
+		.protocol = s->protocol ? s->protocol : IPPROTO_UDP,
+		.saddr = inet_addr(s->src),
+		.daddr = inet_addr(s->dst),
+	};
+	struct udphdr udp = {
+		.source = htons(s->src_port),
+		.dest = htons(s->dst_port),
+		.len = htons(sizeof(struct udphdr) + payload + s->udp_len_add),
+	};
+
+	append(&f, &eth, sizeof(eth));
+	append(&f, &ip, sizeof(ip));
+	f.len += header - sizeof(ip);
+	append(&f, &udp, sizeof(udp));
+	f.len += payload + s->padding;
+	return f;
+}
+
+static struct frame make_arp(uint8_t operation, const char *sender, const char *target)
+{
+	static const uint8_t fixed[] = { 0, 1, 8, 0, 6, 4, 0 }, mac[6];
+	struct frame f = { .len = 0 };
+	struct ethhdr eth = { .h_proto = htons(ETH_P_ARP) };
+	in_addr_t from = inet_addr(sender), to = inet_addr(target);
+
+	append(&f, &eth, sizeof(eth));
+	append(&f, fixed, sizeof(fixed));
+	append(&f, &operation, 1);
+	append(&f, mac, sizeof(mac));
+	append(&f, &from, sizeof(from));
+	append(&f, mac, sizeof(mac));
+	append(&f, &to, sizeof(to));
+	f.len += 18;
+	return f;
+}
+
+/* ---- a filter with tables, and sockets that receive nothing ---- */
+
+struct rig {
+	struct steer *steer;
+	int xsk_fd;
+	enum steer_mode mode;
+};
+
+static void configure(struct steer *steer)
+{
+	struct steer_listen listens[] = {
+		{ at(OWN, 53), LEASE_NONE },
+		{ at(VIP, 53), VIP_LEASE },
+		{ at("10.0.0.161", 53), LEASE_NEVER },
+	};
+	struct endpoint servers[] = { at(SERVER, 53), at("10.0.0.164", 5353) };
+
+	assert_int_equal(steer_configure(steer, listens, 3, servers, 2, BASE, RANGE), 0);
+}
+
+static int rig_open(void **state)
+{
+	static struct rig rig;
+
+	*state = &rig;
+	rig = (struct rig) { .xsk_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0) };
+	if (rig.xsk_fd < 0 || steer_open(&rig.steer, error, sizeof(error)) ||
+	    steer_attach(rig.steer, PORT, device, STEER_AUTO, &rig.mode, error, sizeof(error)) ||
+	    steer_socket_set(rig.steer, PORT, QUEUE, rig.xsk_fd)) {
+		print_error("# %s\n", error);
+		return -1;
+	}
+	configure(rig.steer);
+	return 0;
+}
+
+static int rig_close(void **state)
+{
+	struct rig *rig = *state;
+
+	steer_close(rig->steer);
+	close(rig->xsk_fd);
+	return 0;
+}
+
+static uint32_t verdict_on(struct rig *rig, const struct frame *f, unsigned queue)
+{
+	uint32_t verdict, ns_each;
+
+	assert_int_equal(steer_measure(rig->steer, f->data, f->len, device, queue, 1, &verdict, &ns_each), 0);
+	return verdict;
+}
+
+/* One frame on queue: the verdict, and exactly one counter moved by one. */
+static void expect_on(struct rig *rig, const char *what, const struct frame *f, unsigned queue, uint32_t verdict,
+		      enum steer_counter counter)
+{
+	uint64_t before[STEER_COUNTERS], after[STEER_COUNTERS];
+	uint32_t got;
+
+	steer_counters(rig->steer, before);
+	got = verdict_on(rig, f, queue);
+	steer_counters(rig->steer, after);
+	if (got != verdict)
+		fail_msg("%s: verdict %u, expected %u", what, got, verdict);
+	for (unsigned i = 0; i < STEER_COUNTERS; i++)
+		if (after[i] - before[i] != (i == counter))
+			fail_msg("%s: counter %s moved by %llu", what, steer_counter_name(i),
+				 (unsigned long long)(after[i] - before[i]));
+}
+
+static void expect(struct rig *rig, const char *what, const struct frame *f, uint32_t verdict,
+		   enum steer_counter counter)
+{
+	expect_on(rig, what, f, QUEUE, verdict, counter);
+}
+
+/* ---- decisions ---- */
+
+struct decision {
+	const char *what;
+	struct spec spec;
+	uint32_t verdict;
+	enum steer_counter counter;
+};
+
+static void check_decisions(struct rig *rig, const struct decision *table, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct frame f = make_frame(&table[i].spec);
+
+		expect(rig, table[i].what, &f, table[i].verdict, table[i].counter);
+	}
+}
+
+static void test_sorts(void **state)
+{
+	static const struct decision table[] = {
+		{ "query", FLOW(CLIENT, 4000, OWN, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "padded query", FLOW(CLIENT, 4000, OWN, 53, .payload = 1, .padding = 17),
+		  XDP_REDIRECT, STEER_QUERY },
+		{ "other port", FLOW(CLIENT, 4000, OWN, 54), XDP_PASS, STEER_OTHER },
+		{ "other address", FLOW(CLIENT, 4000, "10.0.0.12", 53), XDP_PASS, STEER_OTHER },
+		{ "TCP", FLOW(CLIENT, 4000, OWN, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "ICMP", FLOW(CLIENT, 4000, OWN, 53, .protocol = IPPROTO_ICMP), XDP_PASS, STEER_OTHER },
+		{ "VRRP", FLOW(CLIENT, 4000, "224.0.0.18", 0, .protocol = 112), XDP_PASS, STEER_OTHER },
+		{ "answer, first port", FLOW(SERVER, 53, OWN, BASE), XDP_REDIRECT, STEER_ANSWER },
+		{ "answer, last port", FLOW(SERVER, 53, OWN, BASE + RANGE - 1), XDP_REDIRECT, STEER_ANSWER },
+		{ "answer, below the range", FLOW(SERVER, 53, OWN, BASE - 1), XDP_PASS, STEER_OTHER },
+		{ "answer, above the range", FLOW(SERVER, 53, OWN, BASE + RANGE), XDP_PASS, STEER_OTHER },
+		{ "our port, other server", FLOW(CLIENT, 53, OWN, BASE), XDP_PASS, STEER_OTHER },
+		{ "our port, server's other port", FLOW(SERVER, 54, OWN, BASE), XDP_PASS, STEER_OTHER },
+		{ "server asks", FLOW(SERVER, 53, OWN, 53), XDP_REDIRECT, STEER_QUERY },
+	};
+	struct rig *rig = *state;
+	struct frame arp = make_arp(1, CLIENT, OWN), v6 = { .len = 90, .data = { [12] = 0x86, [13] = 0xdd } };
+
+	check_decisions(rig, table, sizeof(table) / sizeof(*table));
+	expect(rig, "ARP", &arp, XDP_PASS, STEER_OTHER);
+	expect(rig, "IPv6", &v6, XDP_PASS, STEER_OTHER);
+}
+
+static void test_unusual(void **state)
+{
+	static const struct decision table[] = {
+		{ "first fragment", FLOW(CLIENT, 4000, OWN, 53, .frag = 0x2000), XDP_PASS, STEER_FRAGMENT },
+		{ "later fragment", FLOW(CLIENT, 4000, OWN, 53, .frag = 10), XDP_PASS, STEER_FRAGMENT },
+		{ "DF is no fragment", FLOW(CLIENT, 4000, OWN, 53, .frag = 0x4000), XDP_REDIRECT, STEER_QUERY },
+		{ "fragment of TCP", FLOW(CLIENT, 4000, OWN, 53, .protocol = IPPROTO_TCP, .frag = 10),
+		  XDP_PASS, STEER_OTHER },
+		{ "options", FLOW(CLIENT, 4000, OWN, 53, .ihl = 6), XDP_PASS, STEER_OPTIONS },
+		{ "header too short", FLOW(CLIENT, 4000, OWN, 53, .ihl = 4), XDP_PASS, STEER_MALFORMED },
+		{ "longest that fits", FLOW(CLIENT, 4000, OWN, 53, .payload = FRAME_LIMIT - 42),
+		  XDP_REDIRECT, STEER_QUERY },
+		{ "one octet too long", FLOW(CLIENT, 4000, OWN, 53, .payload = FRAME_LIMIT - 41),
+		  XDP_PASS, STEER_OVERSIZE },
+		{ "in several buffers", FLOW(CLIENT, 4000, OWN, 53, .payload = 8000),
+		  XDP_PASS, STEER_OVERSIZE },
+		{ "IP length beyond the frame", FLOW(CLIENT, 4000, OWN, 53, .tot_len_add = 1),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "IP length without UDP", FLOW(CLIENT, 4000, OWN, 53, .tot_len_add = -30),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "IP length below its header", FLOW(CLIENT, 4000, OWN, 53, .tot_len_add = -40),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "UDP length beyond IP", FLOW(CLIENT, 4000, OWN, 53, .udp_len_add = 1, .padding = 1),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "UDP length below its header", FLOW(CLIENT, 4000, OWN, 53, .udp_len_add = -30),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "UDP shorter than IP", FLOW(CLIENT, 4000, OWN, 53, .udp_len_add = -3),
+		  XDP_REDIRECT, STEER_QUERY },
+		{ "malformed, not for us", FLOW(CLIENT, 4000, "10.0.0.12", 53, .udp_len_add = 1),
+		  XDP_PASS, STEER_OTHER },
+	};
+	struct rig *rig = *state;
+
+	check_decisions(rig, table, sizeof(table) / sizeof(*table));
+}
+
+static void test_truncated(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query), arp = make_arp(1, CLIENT, VIP);
+	unsigned whole = f.len;
+
+	for (f.len = ETH_HLEN; f.len < whole; f.len++)
+		assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_PASS);
+	for (arp.len = ETH_HLEN; arp.len < ETH_HLEN + 28; arp.len++)
+		assert_int_equal(verdict_on(rig, &arp, QUEUE), XDP_PASS);
+}
+
+static void test_no_socket(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53), answer = FLOW(SERVER, 53, OWN, BASE);
+	struct frame q = make_frame(&query), a = make_frame(&answer);
+
+	expect_on(rig, "query, empty slot", &q, 0, XDP_PASS, STEER_QUERY_KERNEL);
+	expect_on(rig, "answer, empty slot", &a, 0, XDP_DROP, STEER_ANSWER_NO_SOCKET);
+	assert_int_equal(steer_socket_clear(rig->steer, PORT, QUEUE), 0);
+	expect(rig, "query, cleared", &q, XDP_PASS, STEER_QUERY_KERNEL);
+	assert_int_equal(steer_socket_set(rig->steer, PORT, QUEUE, rig->xsk_fd), 0);
+	expect(rig, "query, set again", &q, XDP_REDIRECT, STEER_QUERY);
+	steer_detach(rig->steer, PORT);
+	expect(rig, "query, device that is no port", &q, XDP_PASS, STEER_QUERY_KERNEL);
+}
+
+static void test_lease(void **state)
+{
+	static const struct decision held[] = {
+		{ "query", FLOW(CLIENT, 4000, VIP, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "other UDP", FLOW(CLIENT, 4000, VIP, 54), XDP_PASS, STEER_OTHER },
+		{ "TCP", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "ICMP", FLOW(CLIENT, 0, VIP, 0, .protocol = IPPROTO_ICMP), XDP_PASS, STEER_OTHER },
+		{ "fragment", FLOW(CLIENT, 4000, VIP, 53, .frag = 10), XDP_PASS, STEER_FRAGMENT },
+	};
+	struct rig *rig = *state;
+	struct lease_page *leases = steer_leases(rig->steer);
+	uint64_t ends[] = { 0, 1, clock_boot_ns() - 1 };
+	struct frame arp = make_arp(1, CLIENT, VIP), reply = make_arp(2, CLIENT, VIP);
+	struct frame announcement = make_arp(1, VIP, VIP);
+	struct decision lapsed[5];
+
+	for (unsigned i = 0; i < 5; i++) {
+		lapsed[i] = held[i];
+		lapsed[i].verdict = XDP_DROP;
+		lapsed[i].counter = STEER_NO_LEASE;
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		lease_grant(leases, VIP_LEASE, LEASE_ACTIVE, clock_boot_ns() + CLOCK_NS_PER_S);
+		check_decisions(rig, held, 5);
+		expect(rig, "ARP, held", &arp, XDP_PASS, STEER_OTHER);
+		lease_grant(leases, VIP_LEASE, LEASE_ACTIVE, ends[round]);
+		check_decisions(rig, lapsed, 5);
+		expect(rig, "ARP, not held", &arp, XDP_DROP, STEER_NO_LEASE);
+		expect(rig, "ARP reply", &reply, XDP_PASS, STEER_OTHER);
+		expect(rig, "ARP announcement", &announcement, XDP_PASS, STEER_OTHER);
+	}
+}
+
+static void test_lease_lapses(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, VIP, 53);
+	struct frame f = make_frame(&query);
+	uint64_t until_ns = clock_boot_ns() + 20 * CLOCK_NS_PER_MS, before_ns, after_ns;
+	uint32_t verdict;
+
+	lease_grant(steer_leases(rig->steer), VIP_LEASE, LEASE_ACTIVE, until_ns);
+	do {
+		before_ns = clock_boot_ns();
+		verdict = verdict_on(rig, &f, QUEUE);
+		after_ns = clock_boot_ns();
+		if (after_ns < until_ns)
+			assert_int_equal(verdict, XDP_REDIRECT);
+		if (before_ns >= until_ns)
+			assert_int_equal(verdict, XDP_DROP);
+	} while (before_ns < until_ns);
+}
+
+/* ---- tables ---- */
+
+static void test_full_tables(void **state)
+{
+	struct rig *rig = *state;
+	static struct steer_listen listens[33];
+	static struct endpoint servers[256];
+	char text[32];
+
+	for (unsigned i = 0; i < 33; i++) {
+		snprintf(text, sizeof(text), "10.1.0.%u", i);
+		listens[i] = (struct steer_listen) { at(text, 53 + i), LEASE_NONE };
+	}
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(text, sizeof(text), "10.2.%u.%u", i % 8, i / 8);
+		servers[i] = at(text, 53);
+	}
+	for (unsigned round = 0; round < 20; round++) {
+		assert_int_equal(steer_configure(rig->steer, listens, 33, servers, 256, BASE, RANGE), 0);
+		for (unsigned i = 0; i < 33; i++) {
+			struct spec query = FLOW(CLIENT, 4000, addr_format(&listens[i].endpoint.addr, text,
+					      sizeof(text)), 53 + i);
+			struct frame f = make_frame(&query);
+
+			assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_REDIRECT);
+		}
+		for (unsigned i = 0; i < 256; i++) {
+			addr_format(&servers[i].addr, text, sizeof(text));
+			struct spec answer = FLOW(text, 53, OWN, BASE);
+			struct frame f = make_frame(&answer);
+
+			assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_REDIRECT);
+		}
+	}
+}
+
+static void test_too_many(void **state)
+{
+	struct rig *rig = *state;
+	static struct endpoint servers[2000];
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+	struct steer_listen twice[] = { { at(OWN, 53), LEASE_NONE }, { at(OWN, 53), LEASE_NONE },
+					{ at(VIP, 53), LEASE_NONE }, { at(VIP, 54), VIP_LEASE } };
+	struct spec other = FLOW(CLIENT, 4000, VIP, 99);
+	struct frame leased = make_frame(&other);
+
+	for (unsigned i = 0; i < 2000; i++)
+		servers[i] = at(SERVER, 1 + i);
+	assert_int_equal(steer_configure(rig->steer, NULL, 0, servers, 2000, BASE, RANGE), -ENOSPC);
+	expect(rig, "the old table stays", &f, XDP_REDIRECT, STEER_QUERY);
+	assert_int_equal(steer_configure(rig->steer, twice, 4, NULL, 0, 0, 0), 0);
+	expect(rig, "the same twice", &f, XDP_REDIRECT, STEER_QUERY);
+	expect(rig, "one leased port leases the address", &leased, XDP_DROP, STEER_NO_LEASE);
+}
+
+static _Atomic bool stop_configuring;
+
+static void *configure_often(void *steer)
+{
+	static struct endpoint servers[200];
+	struct steer_listen listens[2] = { { at(OWN, 53), LEASE_NONE }, { at(VIP, 53), LEASE_NONE } };
+
+	for (unsigned round = 0; !atomic_load(&stop_configuring); round++) {
+		for (unsigned i = 0; i < 200; i++)
+			servers[i] = at(SERVER, 100 + round % 7 + i);
+		if (steer_configure(steer, listens, 1 + round % 2, servers, 200, BASE, RANGE))
+			return "tables do not fit";
+	}
+	return NULL;
+}
+
+static void test_switch(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+	uint64_t end_ns = clock_mono_ns() + 300 * CLOCK_NS_PER_MS;
+	unsigned missed = 0;
+	pthread_t thread;
+	void *failed;
+
+	atomic_store(&stop_configuring, false);
+	assert_int_equal(pthread_create(&thread, NULL, configure_often, rig->steer), 0);
+	while (clock_mono_ns() < end_ns)
+		missed += verdict_on(rig, &f, QUEUE) != XDP_REDIRECT;
+	atomic_store(&stop_configuring, true);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	assert_int_equal(missed, 0);
+}
+
+/* ---- self-check ---- */
+
+static void test_check(void **state)
+{
+	struct rig *rig = *state;
+	struct steer_listen own = { at(OWN, 53), LEASE_NONE }, never = { at("10.0.0.161", 53), LEASE_NEVER };
+	struct steer_listen other = { at("10.0.0.12", 53), LEASE_NONE };
+	uint64_t before[STEER_COUNTERS], after[STEER_COUNTERS];
+	struct steer_listen none = own;
+
+	steer_counters(rig->steer, before);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), 0);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &never, false, error, sizeof(error)), 0);
+
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &never, true, error, sizeof(error)), -EPROTO);
+	assert_string_equal(error, "queue 1: the filter says drop instead of redirect");
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &other, true, error, sizeof(error)), -EPROTO);
+	assert_string_equal(error, "queue 1: the filter says pass instead of redirect");
+	assert_int_equal(steer_check(rig->steer, PORT, 0, &own, true, error, sizeof(error)), -EPROTO);
+	assert_int_equal(steer_check(rig->steer, PORT, 9, &own, true, error, sizeof(error)), -EINVAL);
+	assert_int_equal(steer_check(rig->steer, PORT + 1, QUEUE, &own, true, error, sizeof(error)), -ENOLINK);
+	none.endpoint = at("2001:db8::1", 53);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &none, true, error, sizeof(error)),
+			 -EAFNOSUPPORT);
+
+	steer_counters(rig->steer, after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+static uint32_t attached_program(enum steer_mode mode)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	assert_int_equal(bpf_xdp_query(device, 0, &query), 0);
+	return mode == STEER_NATIVE ? query.drv_prog_id : query.skb_prog_id;
+}
+
+/* Detaches our link behind our back, as an operator's "bpftool link detach" would. Links of all namespaces are
+ * listed, where other devices may have our device's index: the program tells which is ours. */
+static bool detach_by_force(void)
+{
+	uint32_t id = 0, program = attached_program(STEER_NATIVE);
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id);
+		bool is_ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+			       info.type == BPF_LINK_TYPE_XDP && info.prog_id == program;
+
+		if (is_ours)
+			is_ours = !bpf_link_detach(fd);
+		close(fd);
+		if (is_ours)
+			return true;
+	}
+	return false;
+}
+
+static void test_check_detached(void **state)
+{
+	struct rig *rig = *state;
+	struct steer_listen own = { at(OWN, 53), LEASE_NONE };
+
+	assert_true(detach_by_force());
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), -ENOLINK);
+	assert_string_equal(error, "the filter was detached");
+	steer_detach(rig->steer, PORT);
+	assert_int_equal(steer_attach(rig->steer, PORT, device, STEER_NATIVE, &rig->mode, error, sizeof(error)),
+			 0);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), 0);
+}
+
+/* ---- life on a device ---- */
+
+static void test_modes(void **state)
+{
+	static const struct { enum steer_mode wanted, obtained; } table[] = {
+		{ STEER_AUTO, STEER_NATIVE }, { STEER_NATIVE, STEER_NATIVE }, { STEER_GENERIC, STEER_GENERIC },
+	};
+	struct rig *rig = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		steer_detach(rig->steer, PORT);
+		assert_int_equal(attached_program(rig->mode), 0);
+		assert_int_equal(steer_attach(rig->steer, PORT, device, table[i].wanted, &rig->mode, error,
+					      sizeof(error)), 0);
+		assert_int_equal(rig->mode, table[i].obtained);
+		assert_int_not_equal(attached_program(rig->mode), 0);
+	}
+	assert_int_equal(steer_attach(rig->steer, PORT + 1, 9999, STEER_AUTO, &rig->mode, error, sizeof(error)),
+			 -ENODEV);
+	assert_string_equal(error, "no interface with index 9999");
+}
+
+static void test_jumbo(void **state)
+{
+	struct rig *rig = *state;
+
+	steer_detach(rig->steer, PORT);
+	assert_true(run("ip link set e0 mtu 9000") && netns_run_peer(&ns, "ip link set p0 mtu 9000"));
+	if (steer_attach(rig->steer, PORT, device, STEER_NATIVE, &rig->mode, error, sizeof(error)))
+		fail_msg("%s", error);
+	steer_detach(rig->steer, PORT);
+	assert_true(run("ip link set e0 mtu 1500") && netns_run_peer(&ns, "ip link set p0 mtu 1500"));
+}
+
+static void test_foreign(void **state)
+{
+	static const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct rig *rig = *state;
+	uint64_t begin_ns = clock_mono_ns();
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "somebody_else", "GPL", pass, 2, NULL);
+
+	assert_true(fd >= 0);
+	steer_detach(rig->steer, PORT);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned flags = i ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+
+		assert_int_equal(bpf_xdp_attach(device, fd, flags, NULL), 0);
+		assert_int_equal(steer_attach(rig->steer, PORT, device, STEER_AUTO, &rig->mode, error,
+					      sizeof(error)), -EBUSY);
+		assert_non_null(strstr(error, "e0 has another XDP program: somebody_else, id "));
+		assert_int_equal(bpf_xdp_detach(device, flags, NULL), 0);
+	}
+	close(fd);
+	assert_true(clock_mono_ns() - begin_ns < 900ull * CLOCK_NS_PER_MS);
+}
+
+/* A child attaches, says so, and is killed. */
+static void test_killed(void **state)
+{
+	struct rig *rig = *state;
+	int said[2];
+	char c;
+	pid_t pid;
+
+	steer_detach(rig->steer, PORT);
+	assert_int_equal(pipe(said), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct steer *steer;
+		enum steer_mode mode;
+
+		c = steer_open(&steer, error, sizeof(error)) ||
+		    steer_attach(steer, PORT, device, STEER_AUTO, &mode, error, sizeof(error));
+		if (write(said[1], &c, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(said[0], &c, 1), 1);
+	assert_int_equal(c, 0);
+	assert_int_not_equal(attached_program(STEER_NATIVE), 0);
+	kill(pid, SIGKILL);
+	if (steer_attach(rig->steer, PORT, device, STEER_AUTO, &rig->mode, error, sizeof(error)))
+		fail_msg("%s", error);
+	waitpid(pid, NULL, 0);
+	assert_int_not_equal(attached_program(STEER_NATIVE), 0);
+	close(said[0]);
+	close(said[1]);
+}
+
+static void test_unprivileged(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		struct steer *steer;
+		int err = setresuid(65534, 65534, 65534) ? 0 : steer_open(&steer, error, sizeof(error));
+
+		if (err == -EPERM && strstr(error, "loading the XDP filter: missing CAP_BPF"))
+			_exit(0);
+		fprintf(stderr, "# %d %s\n", err, error);
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* main() has marked what the process inherited itself. */
+static void test_close_on_exec(void **state)
+{
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)state;
+	dir = opendir("/proc/self/fd");
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (fd > 2 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			fail_msg("descriptor %d would be inherited", fd);
+	}
+	closedir(dir);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < STEER_COUNTERS; i++) {
+		assert_non_null(steer_counter_name(i));
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(steer_counter_name(i), steer_counter_name(k));
+	}
+	steer_close(NULL);
+}
+
+#define RIGGED(description, function) { description, function, rig_open, rig_close, NULL }
+
+int main(void)
+{
+	const struct CMUnitTest cases[] = {
+		RIGGED("D002 UDP to a listen endpoint or from a server is taken, the rest passes", test_sorts),
+		RIGGED("D003 D004 fragments, options, super-frames, wrong lengths pass, counted", test_unusual),
+		RIGGED("every truncation passes", test_truncated),
+		RIGGED("D012 without a socket a query passes and an answer is dropped", test_no_socket),
+		RIGGED("without its lease an address is silent: UDP, TCP, ICMP, ARP", test_lease),
+		RIGGED("a lease lapses by itself", test_lease_lapses),
+		RIGGED("full tables: every endpoint is found", test_full_tables),
+		RIGGED("what does not fit changes nothing; duplicates are one", test_too_many),
+		RIGGED("switching tables misses no frame", test_switch),
+		RIGGED("self-check: verdicts, causes, and no trace in the counters", test_check),
+		RIGGED("self-check: a link taken off by force shows, and can be put back", test_check_detached),
+		RIGGED("native, generic, and neither", test_modes),
+		RIGGED("native at MTU 9000", test_jumbo),
+		RIGGED("a foreign program is named", test_foreign),
+		RIGGED("D016 a killed process's filter goes, its successor waits for that", test_killed),
+		RIGGED("without privileges the missing capability is named", test_unprivileged),
+		RIGGED("every descriptor is close-on-exec", test_close_on_exec),
+		CASE("counter names", test_names),
+	};
+
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (!netns_open(&ns) || !netns_veth(&ns, "e0", "p0", 2) || !(device = if_nametoindex("e0"))) {
+		printf("1..0 # SKIP needs root, network namespaces and veth\n");
+		return 0;
+	}
+	return RUN(cases);
+}
