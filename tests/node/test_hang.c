@@ -115,10 +115,10 @@ static void test_late_ticks_say_nothing(void **unused)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("V169 hung, starved or only late, by thread state and CPU time", test_stories),
+		CASE("hung, starved or only late, by thread state and CPU time", test_stories),
 		CASE("a finished batch ends the lateness", test_progress_forgives),
 		CASE("a worker that has nothing to do is never late", test_idle_is_fine),
-		CASE("V169 a check that is late itself judges nobody", test_late_ticks_say_nothing),
+		CASE("a check that is late itself judges nobody", test_late_ticks_say_nothing),
 	};
 
 	return RUN(cases);

@@ -43,7 +43,7 @@ static void test_ranges(void **unused)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("D083 source ports outside the kernel's own, or reserved from it", test_ranges),
+		CASE("source ports outside the kernel's own, or reserved from it", test_ranges),
 	};
 
 	return RUN(cases);

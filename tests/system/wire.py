@@ -38,12 +38,15 @@ def run(*words, **kw):
 class Tap:
     """TAP on standard output; exit status says whether all went well."""
 
+    some_failed = False
+
     def __init__(self):
         self.n = self.failed = 0
 
     def ok(self, good, description, *detail):
         self.n += 1
         self.failed += not good
+        Tap.some_failed |= not good
         print("%sok %d - %s" % ("" if good else "not ", self.n, description), flush=True)
         if not good:
             for d in detail:
@@ -168,6 +171,7 @@ class Node:
         self.write()
         self.process = None
         self.id = 0
+        atexit.register(self.show_log)
         if start:
             self.start()
 
@@ -209,6 +213,12 @@ class Node:
                 self.process.kill()
                 self.process.wait()
         return self.process.returncode if self.process else None
+
+    def show_log(self):
+        """At exit, when a test failed or the script itself did: the daemon's last lines."""
+        if Tap.some_failed or sys.exc_info()[0] or hasattr(sys, "last_type"):
+            lines = [x for x in self.log_text().splitlines() if " debug: " not in x]
+            print("# the node's log:\n# " + "\n# ".join(lines[-40:]), flush=True)
 
     def log_text(self):
         with open(os.path.join(self.dir, "log")) as f:

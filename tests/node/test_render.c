@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_render.c - what tandemctl prints: columns, units, and nothing that a terminal would obey.
+ */
+#include "tests/tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/document.h"
+#include "node/render.h"
+#include "node/table.h"
+
+static char text[65536];
+
+static FILE *begin(void)
+{
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(out);
+	return out;
+}
+
+static void print(const char *command, const char *json)
+{
+	json_error_t error;
+	json_t *document = json_loads(json, 0, &error);
+	FILE *out = begin();
+
+	assert_non_null(document);
+	assert_true(render(out, command, document));
+	fclose(out);
+	json_decref(document);
+}
+
+static void test_columns(void **unused)
+{
+	struct table *t = table_new("NAME|>COUNT|WHY");
+	FILE *out = begin();
+
+	(void)unused;
+	table_text(t, "a");
+	table_number(t, 12345678901ull);
+	table_text(t, "");
+	table_text(t, "longer");
+	table_number(t, 1);
+	table_text(t, "because");
+	table_print(t, out);
+	fclose(out);
+	assert_string_equal(text, "NAME          COUNT  WHY\n"
+				  "a       12345678901  -\n"
+				  "longer            1  because\n");
+}
+
+static void test_units(void **unused)
+{
+	static const struct {
+		void (*add)(struct table *table, uint64_t n);
+		uint64_t n;
+		const char *shown;
+	} cases[] = {
+		{ table_duration, 0, "0 ms" },
+		{ table_duration, 9999, "9999 ms" },
+		{ table_duration, 10000, "10 s" },
+		{ table_duration, 119999, "119 s" },
+		{ table_duration, 120000, "2 min 0 s" },
+		{ table_duration, 7200000, "2 h 0 min" },
+		{ table_duration, 172800000, "2 d 0 h" },
+		{ table_latency, 0, "-" },
+		{ table_latency, 420, "0.42 ms" },
+		{ table_octets, 1023, "1023 octets" },
+		{ table_octets, 18 << 20, "18.0 MiB" },
+		{ table_octets, 3ull << 40, "3072.0 GiB" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct table *t = table_new("X");
+		FILE *out = begin();
+
+		cases[i].add(t, cases[i].n);
+		table_print(t, out);
+		fclose(out);
+		text[strlen(text) - 1] = '\0';
+		assert_string_equal(text + 2, cases[i].shown);
+	}
+}
+
+static void test_terminal_is_safe(void **unused)
+{
+	(void)unused;
+	print("routes", "{\"loaded\":1,\"more\":false,\"routes\":"
+			"[{\"suffix\":\"a\\u001b[31m\\r\\n\\u009b\",\"pool\":\"x\\u0007\"}]}");
+	for (const char *at = text; *at; at++)
+		assert_true(*at == '\n' || (*at >= ' ' && *at <= '~'));
+	assert_non_null(strstr(text, "a?[31m??"));
+}
+
+static void test_documents_take_any_octet(void **unused)
+{
+	json_t *object = json_object();
+
+	(void)unused;
+	document_text(object, "cause", "caf\xe9 \xff\x1b two\nlines");
+	assert_string_equal(json_string_value(json_object_get(object, "cause")), "caf? ?? two\nlines");
+	json_decref(object);
+}
+
+/* Every command, given nothing at all and given the wrong types. */
+static void test_odd_documents(void **unused)
+{
+	static const char *const commands[] = { "ping", "status", "pools", "servers", "routes", "counters",
+						"query", "check", "reload" };
+	static const char *const documents[] = {
+		"{}", "[]", "{\"routes\":7,\"pools\":{},\"servers\":[1,null,[]],\"conditions\":[{}],"
+		"\"workers\":[{\"name\":3}],\"ports\":[{}],\"counters\":[],\"control\":null,\"listen\":[5]}",
+		"{\"workers\":{\"0\":{},\"1\":7},\"counters\":{\"queries\":\"x\"},\"sockets\":[{}]}",
+	};
+
+	(void)unused;
+	for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++)
+		for (size_t d = 0; d < sizeof(documents) / sizeof(documents[0]); d++)
+			print(commands[c], documents[d]);
+	assert_false(render(stdout, "capture", NULL));
+}
+
+static void test_counters_per_worker(void **unused)
+{
+	(void)unused;
+	print("counters", "{\"counters\":{\"queries\":7,\"answers\":5},\"inflight\":1,\"unaccounted\":-1,"
+			  "\"workers\":{\"0\":{\"queries\":4,\"answers\":5},\"stream\":{\"queries\":3}}}");
+	assert_string_equal(text, "COUNTER  ALL  0  stream\n"
+				  "queries    7  4       3\n"
+				  "answers    5  5       0\n"
+				  "in flight 1, unaccounted -1\n");
+}
+
+static void test_check(void **unused)
+{
+	(void)unused;
+	print("check", "{\"good\":true,\"conditions\":[]}");
+	assert_string_equal(text, "good\n");
+	print("check", "{\"good\":false,\"conditions\":[{\"name\":\"filter:eth0\",\"kind\":\"fault\","
+		       "\"failed\":true,\"since_ms\":15,\"changes\":1,\"cause\":\"detached\"}]}");
+	assert_string_equal(text, "NOT GOOD\n"
+				  "CONDITION    KIND   STATE   SINCE  CHANGES  CAUSE\n"
+				  "filter:eth0  fault  FAILED  15 ms        1  detached\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest cases[] = {
+		CASE("columns are as wide as they must be, numbers to the right", test_columns),
+		CASE("durations, latencies and sizes in units people read", test_units),
+		CASE("octets that a stranger chose never reach the terminal", test_terminal_is_safe),
+		CASE("texts that are no UTF-8 do not lose the document", test_documents_take_any_octet),
+		CASE("documents with members missing or of other types are printed, too",
+		     test_odd_documents),
+		CASE("counters down, workers across", test_counters_per_worker),
+		CASE("check: one word when good, else what is not", test_check),
+	};
+
+	return RUN(cases);
+}
