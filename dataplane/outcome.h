@@ -59,6 +59,7 @@
 	X(TCP_CLOSED_BAD, "tcp_closed_bad", "client connections closed after a broken message") \
 	X(TCP_TO_SERVER, "tcp_to_server", "queries sent to servers over TCP") \
 	X(SELF_QUERIES, "self_queries", "canary and fast-path checks, in no other count") \
+	X(LEASE_CANCELLED, "lease_cancelled", "frames taken back before sending: the lease ended meanwhile") \
 	X(FRAMES_OUT, "frames_out", "frames and datagrams sent") \
 	X(BATCHES, "batches", "batches worked")
 

@@ -83,10 +83,13 @@ static bool lease_held(const struct dp_worker *worker, uint8_t lease)
 
 /* ---- batch boundary ---- */
 
-static uint64_t held_leases(const struct dp_worker *worker)
+/* Bits of the leases that the listen addresses need and that hold now; *lingering, those of a planned release. */
+static uint64_t held_leases(const struct dp_worker *worker, uint64_t *lingering)
 {
+	const struct lease_page *leases = worker->shared->leases;
 	uint64_t held = 0, boot_ns = 0;
 
+	*lingering = 0;
 	for (unsigned i = 0; i < worker->conf->listens; i++) {
 		uint8_t lease = worker->conf->listen[i].lease;
 
@@ -94,10 +97,20 @@ static uint64_t held_leases(const struct dp_worker *worker)
 			continue;
 		if (!boot_ns)
 			boot_ns = clock_boot_ns();
-		if (lease_holds(worker->shared->leases, lease, boot_ns))
-			held |= 1ull << lease;
+		if (!lease_holds(leases, lease, boot_ns))
+			continue;
+		held |= 1ull << lease;
+		if (lease_mode(leases, lease) == LEASE_LINGER)
+			*lingering |= 1ull << lease;
 	}
 	return held;
+}
+
+bool dp_passes_lease_lost(const struct dp_worker *worker)
+{
+	uint64_t lingering;
+
+	return worker->held_leases && (worker->held_leases & ~held_leases(worker, &lingering));
 }
 
 void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)
@@ -110,7 +123,7 @@ void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)
 	worker->conf = atomic_load(&shared->conf);
 	worker->next_hops = atomic_load(&shared->next_hops);
 	worker->trace = atomic_load(&shared->trace);
-	worker->held_leases = held_leases(worker);
+	worker->held_leases = held_leases(worker, &worker->lingering);
 	count(worker, DP_COUNT_BATCHES);
 }
 

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/lease.h"
 #include "dataplane/handover.h"
 #include "dataplane/neigh.h"
 #include "dataplane/port.h"
@@ -59,6 +60,9 @@ static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter
 		give(worker, p);
 		return false;
 	}
+	/* A switch must not learn the virtual MAC back from a node that lets it go. */
+	if (p->lease != LEASE_NONE && (worker->lingering >> p->lease & 1))
+		dp_port_mac(worker->shared->port[p->back.flow.port], p->back.flow.own_mac);
 	if (send_frame(worker, p, &p->back.flow))
 		return true;
 	*why = DP_COUNT_DROP_TRANSMIT;
@@ -291,6 +295,8 @@ static bool turn(struct dp_worker *worker, unsigned sockets)
 		done += receive_batch(worker, s, &handed);
 	done += receive_handed(worker);
 	dp_passes_housekeeping(worker);
+	if (dp_passes_lease_lost(worker))
+		counters_add(&worker->counters[DP_COUNT_LEASE_CANCELLED], dp_rings_cancel(worker->io_state));
 	unsent = dp_rings_flush(worker->io_state);
 	wake_receivers(worker, handed);
 	return done || unsent;

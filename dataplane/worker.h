@@ -129,6 +129,7 @@ struct dp_worker {
 	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
 	uint64_t now_ns;
 	uint64_t held_leases;			/* bit per lease held in this batch; LEASE_NONE needs none */
+	uint64_t lingering;			/* of them, those that answer from the port's own MAC */
 	struct epoch_reader *reader;
 	struct dp_trace_ring *trace_ring;
 	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of passes.c */
@@ -149,6 +150,10 @@ struct dp_worker {
 
 /* Boundary of a batch: epoch, clock, snapshot, next hops, leases, trace. */
 void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns);
+
+/* Have leases ended since the batch began? Asked before its frames leave: rings and sockets hold what a frozen process
+ * prepared long ago. */
+bool dp_passes_lease_lost(const struct dp_worker *worker);
 
 /* A query in packet p (payload, back, buffer set). Runs parse .. forward over worker->batch[0 .. batch_len) and
  * transmits; afterwards every buffer has been taken or given and batch_len is 0. */

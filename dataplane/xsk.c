@@ -600,6 +600,27 @@ bool dp_rings_send(struct dp_rings *rings, unsigned port, const uint8_t *data, u
 	return true;
 }
 
+/* Descriptors that are written but not submitted are not the kernel's yet. */
+static unsigned cancel(struct dp_rings *rings, struct dp_socket *s)
+{
+	unsigned n = s->queued;
+
+	for (; s->queued; s->queued--, s->sending--) {
+		s->tx.cached_prod--;
+		give_offset(rings, xsk_ring_prod__tx_desc(&s->tx, s->tx.cached_prod)->addr);
+	}
+	return n;
+}
+
+unsigned dp_rings_cancel(struct dp_rings *rings)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < rings->n_sockets; i++)
+		n += cancel(rings, &rings->sockets[i]);
+	return n;
+}
+
 bool dp_rings_flush(struct dp_rings *rings)
 {
 	bool again = false;

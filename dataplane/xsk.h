@@ -78,6 +78,10 @@ bool dp_rings_send(struct dp_rings *rings, unsigned port, const uint8_t *data, u
  * caller must come again soon. */
 bool dp_rings_flush(struct dp_rings *rings);
 
+/* Takes back everything that dp_rings_send() queued since the last flush: the right to send it has gone. Returns
+ * how many frames. */
+unsigned dp_rings_cancel(struct dp_rings *rings);
+
 /* Frames free, on the fill rings, in TX: for the leak test. */
 struct dp_rings_account { uint32_t total, free, fill, tx; };
 void dp_rings_account(const struct dp_rings *rings, struct dp_rings_account *account);

@@ -148,6 +148,8 @@ int reload_start(struct reload *r, void (*done)(void *context, const char *error
 		return -EBUSY;
 	r->begun_ns = clock_mono_ns();
 	r->error[0] = '\0';
+	/* An address that the last reload removed and this one brings back must have been closed. */
+	epoch_reclaim(&r->node->shared.epoch);
 	err = -pthread_create(&r->thread, NULL, run_prepare, r);
 	if (err)
 		return err;

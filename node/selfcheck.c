@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/health.h"
 #include "base/lease.h"
 #include "base/log.h"
@@ -72,7 +73,7 @@ struct worker_watch {
 	struct health_condition *hung, *starved, *canary;
 	struct hang_watch hang;
 	bool started;				/* its thread was seen running */
-	uint64_t canary_progress;		/* worker's progress when the canary was asked */
+	uint64_t canary_progress;		/* worker's batches when the canary was asked */
 	struct fastpath_watch fastpath[DP_PORTS_MAX];
 };
 
@@ -177,9 +178,21 @@ static struct health_condition *watch_port(struct selfcheck *check, const char *
 
 /* ---- tick: hung or starved ---- */
 
+/* Progress that goes on counting where the worker falls asleep in between. */
+static uint64_t batches(const struct dp_worker *worker)
+{
+	return counters_read(&worker->counters[DP_COUNT_BATCHES]);
+}
+
 static bool canary_waits(const struct dp_worker *worker)
 {
 	return atomic_load(&worker->self.canary_asked) != atomic_load(&worker->self.canary_answered);
+}
+
+/* One that was woken for a canary and has not turned since has no right to sleep on. */
+static bool may_sleep(const struct worker_watch *w)
+{
+	return !canary_waits(w->worker) || batches(w->worker) != w->canary_progress;
 }
 
 static void judge_worker(struct selfcheck *check, struct worker_watch *w, uint64_t now_ns,
@@ -189,9 +202,8 @@ static void judge_worker(struct selfcheck *check, struct worker_watch *w, uint64
 	struct hang_subject subject = {
 		.thread = worker->thread,
 		.tid = atomic_load(&worker->tid),
-		.progress = epoch_progress(worker->reader),
-		/* One that was woken for a canary has no right to sleep on. */
-		.idle = epoch_asleep(worker->reader) && !canary_waits(worker),
+		.progress = batches(worker),
+		.idle = epoch_asleep(worker->reader) && may_sleep(w),
 	};
 	bool running = atomic_load(&worker->running);
 	bool ended = w->started && !running;
@@ -294,7 +306,7 @@ static void on_sweep(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed_
 
 static void ask_canary(struct worker_watch *w)
 {
-	w->canary_progress = epoch_progress(w->worker->reader);
+	w->canary_progress = batches(w->worker);
 	atomic_fetch_add(&w->worker->self.canary_asked, 1);
 	dp_worker_wake(w->worker);
 }
@@ -305,7 +317,7 @@ static void on_canary(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed
 	for (unsigned i = 0; i < check->workers; i++) {
 		struct worker_watch *w = &check->worker[i];
 		bool answered = !canary_waits(w->worker);
-		bool moved = epoch_progress(w->worker->reader) != w->canary_progress;
+		bool moved = batches(w->worker) != w->canary_progress;
 
 		/* Unanswered without a batch is the hang judge's to explain. */
 		if (answered || moved)

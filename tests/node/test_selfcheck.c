@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_selfcheck.c - conditions by what the self-check is shown: workers that answer, sleep on or answer wrong; a filter,
- * addresses and next hops that are here swapped for ones the test can break. The clock is the real one.
+ * test_selfcheck.c - conditions by what the self-check is shown: workers that answer, sleep on or answer wrong; a
+ * filter, addresses and next hops swapped for ones the test can break. The clock is the real one.
  */
 #include "tests/tap.h"
 
