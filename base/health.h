@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HEALTH_MAX = 160, HEALTH_NAME_MAX = 64, HEALTH_CAUSE_MAX = 160 };
+enum { HEALTH_MAX = 512, HEALTH_NAME_MAX = 64, HEALTH_CAUSE_MAX = 160 };
 
 enum health_kind {
 	HEALTH_FAULT,	/* this box cannot serve */

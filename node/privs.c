@@ -14,13 +14,15 @@
 static const struct {
 	unsigned cap;
 	const char *without;		/* what does not work */
+	bool at_start_only;
 } needed[] = {
-	{ CAP_NET_ADMIN, "the filter cannot be attached" },
-	{ CAP_NET_RAW, "AF_XDP sockets cannot be opened" },
-	{ CAP_BPF, "the filter cannot be loaded or checked" },
-	{ CAP_NET_BIND_SERVICE, "port 53 cannot be bound" },
-	{ CAP_SYS_NICE, "no thread gets real-time priority" },
-	{ CAP_IPC_LOCK, "memory is not locked" },
+	{ CAP_NET_ADMIN, "the filter cannot be attached", false },
+	{ CAP_NET_RAW, "AF_XDP sockets cannot be opened", false },
+	{ CAP_BPF, "the filter cannot be loaded or checked", false },
+	{ CAP_PERFMON, "the filter cannot be loaded", true },
+	{ CAP_NET_BIND_SERVICE, "port 53 cannot be bound", false },
+	{ CAP_SYS_NICE, "no thread gets real-time priority", false },
+	{ CAP_IPC_LOCK, "memory is not locked", false },
 };
 
 enum { NEEDED = sizeof(needed) / sizeof(needed[0]) };
@@ -44,7 +46,8 @@ void privs_keep_control(void)
 	bool had[NEEDED];
 
 	for (size_t i = 0; i < NEEDED; i++)
-		had[i] = capng_have_capability(CAPNG_PERMITTED, needed[i].cap);
+		had[i] = !needed[i].at_start_only &&
+			 capng_have_capability(CAPNG_PERMITTED, needed[i].cap);
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < NEEDED; i++)
 		if (had[i])

@@ -40,7 +40,7 @@
 #include "node/hang.h"
 
 enum {
-	CANARY_MS = 100,
+	CANARY_MS = 20,
 	SLOW_MS = 1000,
 	SETTLE_MS = 3000,	/* attaching the filter resets some NICs: carrier is not judged before */
 	SWEEP_QUEUES = 8,	/* queues of a port checked per sweep; more take several sweeps */
