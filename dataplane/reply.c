@@ -109,18 +109,6 @@ size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct d
 	return len;
 }
 
-/* The letters of the name at wire in the client's case, whatever case the server echoed. Length octets (0-63) never
- * look like letters. */
-static void restore_case(uint8_t *wire, size_t len, const uint8_t *case_bits)
-{
-	for (size_t i = 0; i < len; i++) {
-		uint8_t lower = wire[i] | 0x20;
-
-		if (lower >= 'a' && lower <= 'z')
-			wire[i] = lower ^ (case_bits[i / 8] >> i % 8 & 1) << 5;
-	}
-}
-
 /* May this record, which stood behind the OPT, move up? Only if nothing in it can point at or behind the OPT: the
  * types that additional sections hold and whose data is never compressed (RFC 3597, 4; RFC 4034, 3.1.7). */
 static bool is_movable(const struct dp_record *record, const struct dp_answer *answer)
@@ -214,9 +202,9 @@ static size_t adopt(uint8_t *msg, size_t len, size_t max, const struct dp_answer
 		flags |= DNS_TC;
 	counts.additionals += asker->edns;
 	write_header(msg, asker->id, flags, &counts);
-	restore_case(msg + DNS_HEADER_LEN,
-		     answer->question_end - DNS_HEADER_LEN - DNS_QUESTION_FIXED_LEN,
-		     asker->case_bits);
+	name_set_case(msg + DNS_HEADER_LEN,
+		      answer->question_end - DNS_HEADER_LEN - DNS_QUESTION_FIXED_LEN,
+		      asker->case_bits);
 	return len + write_opt(msg + len, asker, answer->rcode, -1, edns_size);
 }
 

@@ -197,6 +197,24 @@ size_t name_write(uint8_t *out, const uint8_t *wire, size_t wire_len, const uint
 	return wire_len;
 }
 
+void name_set_case(uint8_t *wire, size_t wire_len, const uint8_t *case_bits)
+{
+	size_t at = 0;
+
+	for (; at + CHUNK <= wire_len; at += CHUNK) {
+		uint64_t chunk = load_chunk(wire + at);
+		uint64_t letters = upper_octets(chunk & ~EACH_OCTET(0x20)) >> 2;
+
+		store_chunk(wire + at, (chunk | letters) & ~(spread_case(case_bits[at / CHUNK]) & letters));
+	}
+	for (; at < wire_len; at++) {
+		uint8_t lower = wire[at] | 0x20;
+
+		if (lower >= 'a' && lower <= 'z')
+			wire[at] = lower ^ (case_bits[at / CHUNK] >> at % CHUNK & 1) << 5;
+	}
+}
+
 static bool is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-' ||

@@ -52,6 +52,9 @@ enum name_error name_parse(const uint8_t *msg, size_t len, size_t at, struct nam
 /* Writes the name's octets with the letter case of case_bits (NULL: as folded). Returns name->len. */
 size_t name_write(uint8_t *out, const uint8_t *wire, size_t wire_len, const uint8_t *case_bits);
 
+/* The same in place, whatever case the letters at wire have now; other octets stay. */
+void name_set_case(uint8_t *wire, size_t wire_len, const uint8_t *case_bits);
+
 /* Presentation form with escapes, with or without final dot (ldns). 0 or -EINVAL. Control thread. */
 int name_from_text(const char *text, struct name *name);
 /* Always absolute ("a.b."), every octet that is not printable or is special escaped as \DDD or \c: safe

@@ -427,6 +427,27 @@ static void show_speed(void **state)
 	printf("# %.1f ns to parse and hash a name of 20 octets\n", (double)best / NAMES);
 }
 
+static void case_is_set_whatever_it_was(void **state)
+{
+	static const char *const names[] = { "\3wWw\7ExAmple\3NeT", "\1A", "\17abcdefghijklmnO\2zZ", "\4a-1_" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = strlen(names[i]) + 1;
+		uint8_t bits[NAME_CASE_OCTETS], wire[NAME_WIRE_MAX];
+		struct name name;
+
+		assert_int_equal(name_parse((const uint8_t *)names[i], len, 0, &name, bits), NAME_OK);
+		for (int upper = 0; upper < 2; upper++) {
+			for (size_t k = 0; k < len; k++)
+				wire[k] = upper && name.wire[k] >= 'a' && name.wire[k] <= 'z' ?
+					name.wire[k] - 0x20 : name.wire[k];
+			name_set_case(wire, len, bits);
+			assert_memory_equal(wire, names[i], len);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -447,6 +468,7 @@ int main(void)
 		CASE("text is absolute and escaped", test_to_text),
 		CASE("text of any name is printable and reads back", test_text_of_anything),
 		CASE("speed (shown, not judged)", show_speed),
+		CASE("D087 letter case is set whatever case the octets have", case_is_set_whatever_it_was),
 	};
 
 	name_hash_init_fixed();
