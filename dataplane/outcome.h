@@ -17,6 +17,7 @@
 	X(REFUSED_ACL, "refused_acl", "client outside the access list of the pool's kind: REFUSED") \
 	X(REFUSED_ROUTE, "refused_route", "no route for the name: REFUSED") \
 	X(REFUSED_TYPE, "refused_type", "zone transfer, meta type or class: REFUSED or NOTIMP") \
+	X(REFUSED_RD, "refused_rd", "RD = 0 for a recursive pool, which would look into its cache: REFUSED") \
 	X(REFUSED_SIGNED, "refused_signed", "TSIG or SIG(0) in the query: REFUSED") \
 	X(NOTIMP, "notimp", "opcode other than QUERY: NOTIMP") \
 	X(FORMERR_QDCOUNT, "formerr_qdcount", "not exactly one question: FORMERR") \
@@ -41,6 +42,7 @@
 	X(ANSWER_LATE, "answer_late", "matched no query in flight: late, duplicate or guessed") \
 	X(ANSWER_MISMATCH, "answer_mismatch", "right port and id, wrong server, address or question") \
 	X(ANSWER_MALFORMED, "answer_malformed", "from a server, not a DNS response that parses") \
+	X(ANSWER_NO_QUESTION, "answer_no_question", "an error without its question: SERVFAIL at once") \
 	X(ANSWER_TRUNCATED, "answer_truncated", "TC set by the server") \
 	X(REPLY_TRUNCATED, "reply_truncated", "cut to fit the client") \
 	X(HANDED_OVER, "handed_over", "answers given to the worker that asked") \

@@ -33,6 +33,7 @@
 
 enum {
 	EDE_NONE = -1,			/* RFC 8914, 4 */
+	EDE_OTHER = 0,
 	EDE_PROHIBITED = 18,
 	EDE_NOT_AUTHORITATIVE = 20,
 	EDE_NOT_SUPPORTED = 21,
@@ -318,6 +319,8 @@ static void admit(struct dp_worker *worker)
 			continue;
 		if (!dp_acl_allows(conf->acl[p->pool->kind], &p->back.flow.peer))
 			refuse(p, DP_COUNT_REFUSED_ACL, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+		else if (p->pool->kind == POOL_RECURSIVE && !p->query.asker.rd)
+			refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
 		else if (is_meta_type(p->query.type))
 			refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 	}
@@ -530,6 +533,13 @@ static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
 	pool_load_latency(load, (uint32_t)((worker->now_ns - attempt->sent_ns) / CLOCK_NS_PER_US));
 }
 
+/* Some servers refuse what they cannot read with a header alone. It says nothing but that no answer will come. */
+static bool is_bare_error(const struct dp_packet *p)
+{
+	return (p->payload[2] & DNS_QR >> 8) && !p->payload[4] && !p->payload[5] &&
+	       (p->payload[3] & 0x0f) != DNS_RCODE_NOERROR;
+}
+
 /* The query and attempt that the message answers; else NULL, counted by reason. */
 static struct dp_inflight *decode(struct dp_worker *worker, const struct dp_packet *p,
 				  uint16_t own_port, bool tcp, struct dp_attempt **attempt)
@@ -545,6 +555,12 @@ static struct dp_inflight *decode(struct dp_worker *worker, const struct dp_pack
 				 (uint16_t)(p->payload[0] << 8 | p->payload[1]), attempt);
 	if (!query) {
 		count(worker, DP_COUNT_ANSWER_LATE);
+		return NULL;
+	}
+	if (from_attempt(*attempt, &p->back.flow, tcp) && is_bare_error(p)) {
+		count(worker, DP_COUNT_ANSWER_NO_QUESTION);
+		load_add(&worker->loads[(*attempt)->server->index].errors);
+		fail(worker, query, EDE_OTHER);
 		return NULL;
 	}
 	if (!from_attempt(*attempt, &p->back.flow, tcp) ||

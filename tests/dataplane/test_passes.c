@@ -114,7 +114,7 @@ static void wrong_name(struct dp_packet *p) { p->payload[13] ^= 1; }
 static void wrong_type(struct dp_packet *p) { p->payload[30] ^= 1; }
 static void is_query(struct dp_packet *p) { p->payload[2] &= 0x7f; }
 static void wrong_opcode(struct dp_packet *p) { p->payload[2] |= 0x20; }
-static void no_question(struct dp_packet *p) { p->payload[5] = 0; }
+static void no_question(struct dp_packet *p) { p->payload[5] = 0; }	/* and no error */
 static void cut_short(struct dp_packet *p) { p->payload_len = 40; }
 static void only_id(struct dp_packet *p) { p->payload_len = 2; }
 
@@ -139,6 +139,25 @@ static void wrong_answers_are_ignored(void **state)
 	fx_answer(&fx.forward[0], DNS_RA, NULL);		/* the second one is late */
 	assert_int_equal(fx.replies, 1);
 	assert_int_equal(fx_count(DP_COUNT_ANSWER_LATE), 2);
+}
+
+static void bare_refusal(struct dp_packet *p)
+{
+	p->payload_len = 12;
+	p->payload[3] = DNS_RCODE_REFUSED;
+	memset(p->payload + 4, 0, 8);
+}
+
+static void bare_error_ends_the_wait(void **state)
+{
+	(void)state;
+	fx_ask("10.0.0.1", false, 12, "www.example.com", 1, 0);
+	fx_answer(&fx.forward[0], 0, bare_refusal);
+	assert_int_equal(fx.replies, 1);
+	assert_int_equal(reply_rcode(), DNS_RCODE_SERVFAIL);
+	assert_int_equal(reply_id(), 12);
+	assert_int_equal(fx_count(DP_COUNT_ANSWER_NO_QUESTION), 1);
+	assert_int_equal(fx.worker->loads[fx.forward[0].server->index].outstanding, 0);
 }
 
 static void timeout_gives_servfail(void **state)
@@ -222,6 +241,7 @@ static void refusals_by_rule(void **state)
 		{ 0, DNS_TYPE_AXFR, 1, DNS_RCODE_NOTIMP, DP_COUNT_REFUSED_TYPE },
 		{ 0, DNS_TYPE_TSIG, 1, DNS_RCODE_NOTIMP, DP_COUNT_REFUSED_TYPE },
 		{ 0, 1, DNS_CLASS_CH, DNS_RCODE_REFUSED, DP_COUNT_LOCAL },
+		{ 0, 1, 1, DNS_RCODE_REFUSED, DP_COUNT_REFUSED_RD },
 	};
 	uint8_t octets[300];
 
@@ -250,7 +270,7 @@ static void unknown_types_and_classes_pass(void **state)
 
 	(void)state;
 	fx_ask("10.0.0.1", false, 3, "a.test", 65280, 0);
-	fx_ask_wire("10.0.0.1", false, octets, fx_query(octets, 3, 0, "a.test", 1, 4, 0));
+	fx_ask_wire("10.0.0.1", false, octets, fx_query(octets, 3, DNS_RD, "a.test", 1, 4, 0));
 	dp_passes_queries(fx.worker);
 	assert_int_equal(fx.forwards, 2);
 }
@@ -365,11 +385,12 @@ int main(void)
 		IN_FIXTURE("D043 D045 D050 one OPT of our own on each hop", edns_is_per_hop),
 		IN_FIXTURE("D106 D107 AA and RA follow the pool's kind", aa_and_ra_follow_the_pool),
 		IN_FIXTURE("D080 D082 D086 only the right answer counts, and once", wrong_answers_are_ignored),
+		IN_FIXTURE("D082 an error without a question ends the wait with SERVFAIL", bare_error_ends_the_wait),
 		IN_FIXTURE("D089 timeout gives SERVFAIL with EDE 22", timeout_gives_servfail),
 		IN_FIXTURE("D091 D227 outstanding returns to 0 after every path", outstanding_returns_to_zero),
 		IN_FIXTURE("D118 no usable server gives SERVFAIL, not silence", no_server_no_silence),
 		IN_FIXTURE("D115 strangers: no recursion, authoritative names yes", strangers_get_no_recursion),
-		IN_FIXTURE("D020 D021 D029 refusals, each counted by its reason", refusals_by_rule),
+		IN_FIXTURE("D020 D021 D029 D114 refusals, each counted by its reason", refusals_by_rule),
 		IN_FIXTURE("D031 unknown types and classes are forwarded", unknown_types_and_classes_pass),
 		IN_FIXTURE("a full table drops, and takes queries again", full_table_drops_and_recovers),
 		IN_FIXTURE("nothing leaves for an address whose lease is not held", nothing_leaves_without_the_lease),
