@@ -25,7 +25,7 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lldns -lpthread
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(WERROR),-Werror)
-OPT := -O2 -g
+OPT := -O2 -g -fno-strict-aliasing
 comma := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all) $(if $(TSAN),-fsanitize=thread)
 CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -DTANDEM_VERSION='"$(VERSION)"' -I. -I$(B) $(OPT) $(WARN) $(SANFLAGS) $(PKG_CFLAGS) $(CFLAGS)
@@ -41,7 +41,8 @@ NODE := node/build.c node/capture.c node/commands.c node/config.c node/control.c
 	node/explain.c node/hang.c node/listing.c node/node.c node/notify.c node/portrange.c node/privs.c \
 	node/reload.c node/render.c node/schema.c node/selfcheck.c node/settings.c node/snapshot.c \
 	node/source.c node/status.c node/suffixes.c node/table.c node/thread.c
-LIBSRC := $(BASE) $(POOLS) $(DATAPLANE) $(NODE)
+VRRP := $(wildcard vrrp/*.c)
+LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 
 .PHONY: all
@@ -79,12 +80,36 @@ SYSTEM := $(sort $(filter-out %.c,$(wildcard tests/system/test_*)))
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-.PHONY: unit system packages check check-built demo conformance install clean help
+.PHONY: unit system bench fuzz packages check check-built demo conformance install clean help
 unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
 
 system: all
 	$(Q)prove --exec '' $(SYSTEM)
+
+# Measuring: programs of tests/bench, and the script that runs them beside each other.
+BENCH := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c))))
+$(B)/tests/bench/reflect_xdp.o $(B)/tests/bench/reflect_xsk.o: $(B)/tests/bench/reflect_xdp.skel.h
+
+bench: all $(BENCH)
+	$(Q)tests/bench/bench
+
+# Fuzzing: clang, the sources that parse, and no library of ours. A corpus grows in the build directory.
+FUZZ_SECONDS ?= 60
+FUZZ := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SRC := $(addprefix dataplane/,packet.c query.c edns.c reply.c) base/addr.c pools/name.c
+$(FUZZ): $(B)/%: %.c $(FUZZ_SRC) tests/fuzz/exercise.h $(wildcard base/*.h pools/*.h dataplane/*.h)
+	@mkdir -p $(dir $@)
+	$(call say,FUZZ,$@)$(CLANG) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) -lldns
+
+fuzz: $(FUZZ)
+	$(Q)for f in $(FUZZ); do corpus=$$f.corpus; \
+		mkdir -p $$corpus && cp tests/fuzz/seeds/$${f##*/}/* $$corpus && \
+		echo "  FUZZ   $$f for $(FUZZ_SECONDS) s" && \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=5 -print_final_stats=1 \
+			-artifact_prefix=$$f. $$corpus > $$f.log 2>&1 || { tail -n 60 $$f.log; exit 1; }; \
+		sed -n 's/^stat::number_of_executed_units: */         inputs: /p' $$f.log; done
 
 # Debian packages of packages.txt that are missing; needs root only when some are.
 packages:
@@ -135,5 +160,6 @@ help:
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
 	@echo 'packages     install the Debian packages of packages.txt'
 
--include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(wildcard $(B)/*/*.bpf.o.d)
+-include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d
+-include $(wildcard $(B)/*/*.bpf.o.d $(B)/tests/*/*.bpf.o.d)
 .PRECIOUS: $(B)/%.o $(B)/%.bpf.o $(B)/%.skel.h
