@@ -319,10 +319,10 @@ static void admit(struct dp_worker *worker)
 			continue;
 		if (!dp_acl_allows(conf->acl[p->pool->kind], &p->back.flow.peer))
 			refuse(p, DP_COUNT_REFUSED_ACL, DNS_RCODE_REFUSED, EDE_PROHIBITED);
-		else if (p->pool->kind == POOL_RECURSIVE && !p->query.asker.rd)
-			refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
 		else if (is_meta_type(p->query.type))
 			refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
+		else if (p->pool->kind == POOL_RECURSIVE && !p->query.asker.rd)
+			refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
 	}
 }
 

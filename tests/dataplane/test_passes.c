@@ -301,7 +301,7 @@ static void nothing_leaves_without_the_lease(void **state)
 	assert_int_equal(fx_count(DP_COUNT_DROP_LEASE), 1);
 	lease_grant(&fx.leases, 2, LEASE_ACTIVE, UINT64_MAX);
 	dp_passes_begin(fx.worker, fx.now_ns);
-	fx_ask_wire("10.0.0.1", false, octets, fx_query(octets, 1, 0, "www.example.com.", 1, 1, 0));
+	fx_ask_wire("10.0.0.1", false, octets, fx_query(octets, 1, DNS_RD, "www.example.com.", 1, 1, 0));
 	p->lease = 2;
 	dp_passes_queries(fx.worker);
 	lease_revoke(&fx.leases, 2);				/* lost while the query was away */

@@ -15,6 +15,7 @@ import dns.rrset
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.vrrp import VRRPv3
 
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
@@ -97,6 +98,21 @@ def frames():
     yield "v6-tagged", ethernet / tag / v6 / udp / payload
 
 
+def adverts():
+    """The first octet: 0 rfc9568, 1 rfc5798, 2 both; 0x80 has the sums set right."""
+    v4 = IP(src="192.0.2.1", dst="224.0.0.18", ttl=255, proto=112, tos=0xC0)
+    v6 = IPv6(src="fe80::1", dst="ff02::12", hlim=255, nh=112, tc=0xC0)
+    two = ["192.0.2.53", "198.51.100.53"]
+    yield "v4", 0x80, v4 / VRRPv3(vrid=51, priority=100, adv=100, addrlist=two[:1])
+    yield "v4-rfc5798", 1, v4 / VRRPv3(vrid=51, priority=100, adv=100, addrlist=two[:1])
+    yield "v4-both", 2, v4 / VRRPv3(vrid=7, priority=254, adv=10, addrlist=two)
+    yield "v4-release", 0x80, v4 / VRRPv3(vrid=51, priority=0, adv=100, addrlist=two)
+    yield "v4-padded", 2, bytes(v4 / VRRPv3(vrid=51, priority=1, adv=1, addrlist=two)).ljust(46, b"\0")
+    yield "v4-many", 2, v4 / VRRPv3(vrid=51, adv=1, addrlist=[f"192.0.2.{i}" for i in range(40)])
+    yield "v6", 0, v6 / VRRPv3(vrid=51, priority=100, adv=100, addrlist=["fe80::53", "2001:db8::53"])
+    yield "version-2", 0x80, v4 / bytes.fromhex("2133640100010000c00002350000000000000000")
+
+
 def main():
     random.seed(1)  # dnspython shuffles the records of a set
     for name, octets in queries():
@@ -109,6 +125,8 @@ def main():
     for name, frame in frames():
         octets = bytes(frame)
         write("fuzz_packet", name, octets.ljust(60, b"\0") if "padded" in name else octets)
+    for name, first, packet in adverts():
+        write("fuzz_advert", name, bytes([first]) + bytes(packet))
 
 
 if __name__ == "__main__":

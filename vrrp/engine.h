@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine.h - the VRRP thread: sockets, timers, lease. Real-time, its memory locked, its own epoll set. It calls nothing
+ * that can block: no netlink, no address change, no file, no allocation, no lock another thread may hold.
+ * Order of a turn: clock, drain the advert sockets, timers, health, a bounded number of ARP frames, commands.
+ *
+ * The control thread opens it, tells it what netlink said, gives orders and reads what it publishes.
+ */
+#ifndef VRRP_ENGINE_H
+#define VRRP_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "vrrp/fsm.h"
+
+struct health;
+struct lease_page;
+struct vrrp_engine;
+
+enum {
+	VRRP_ROUTERS_MAX = 32,		/* a node */
+	VRRP_HISTORY = 100,
+	VRRP_CONFLICT_TEXT = 64,
+};
+
+/* What the guard and the fatal-signal handler need, in memory they may read at any moment. One per router;
+ * written by the engine, always whole: frame and len are set before active is. */
+struct vrrp_last_words {
+	_Atomic uint32_t active;	/* 1: on death, zero the lease and send the frame */
+	uint32_t len;
+	int32_t ifindex;
+	uint8_t lease;
+	uint8_t frame[VRRP_FRAME_MAX];
+};
+
+struct vrrp_engine_conf {
+	const struct vrrp_conf *router;	/* n of them, valid as long as the engine */
+	unsigned n;
+	struct lease_page *leases;
+	const struct health *health;	/* words are read; its event_fd wakes the loop */
+	struct vrrp_last_words *last_words;	/* n, in shared memory of the guard */
+	int notify_fd;			/* eventfd: rung after transitions and when status changed; control's */
+	/* Called on the thread before its loop: drops privileges, takes the guard's mutex. NULL = nothing. */
+	void (*on_thread_start)(void *context);
+	void (*on_thread_stop)(void *context);	/* clean end: the guard must not speak */
+	void *context;
+};
+
+/* Opens sockets, joins groups, adds the virtual MACs to the interfaces (PACKET_MR_UNICAST). 0 or -errno with error.
+ * Control thread; nothing is sent before vrrp_engine_start(). */
+int vrrp_engine_open(struct vrrp_engine **engine, const struct vrrp_engine_conf *conf, char *error,
+		     size_t size);
+int vrrp_engine_start(struct vrrp_engine *engine);
+/* Releases what is Active (priority 0, linger), waits for the linger to end, joins the thread. */
+void vrrp_engine_stop(struct vrrp_engine *engine);
+void vrrp_engine_close(struct vrrp_engine *engine);
+
+/* ---- orders of the control thread; taken up in the loop's next turn ---- */
+
+/* The interface's state as netlink has it: primary address (unspecified = none), MAC, carrier, ready (kernel part,
+ * TAP, data plane). Startup is raised when all is there; a lost one releases. */
+struct vrrp_link {
+	struct addr source;
+	uint8_t mac[6];
+	bool up;
+	bool ready;			/* data plane is up and has been checked once */
+};
+void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct vrrp_link *link);
+
+/* Planned release (stays in Initialize until resume); all routers with router = VRRP_ROUTERS_MAX. */
+void vrrp_engine_release(struct vrrp_engine *engine, unsigned router);
+void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router);
+
+/* ---- what it publishes; control thread reads a consistent copy ---- */
+
+struct vrrp_status {
+	enum vrrp_state state;
+	bool released;			/* by command */
+	bool lingering;
+	bool waiting;			/* Initialize because something is missing: see missing */
+	char missing[128];
+	uint64_t since_ns;
+	char cause[128];
+	uint8_t priority, effective_priority, weights;
+	bool demoted, holding;		/* last resort; preemption held off */
+	uint64_t preempt_from_ns;
+	struct addr source;
+	struct vrrp_peer peer, other;
+	uint64_t transitions, became_active, sent, sent_release, send_errors, heard, heard_release, missed,
+		 two_actives, interval_errors, address_list_errors, late, lapsed, announcements, arp_requests,
+		 arp_replies, arp_limited;
+	uint64_t rejected[VRRP_REJECTS];
+	uint64_t foreign;		/* advertisements the socket filter kept away: other VRID or TTL */
+	char conflict[VRRP_CONFLICT_TEXT];	/* another MAC answers for a virtual address: which, or "" */
+	char stranger[VRRP_CONFLICT_TEXT];	/* who else speaks VRRP on the interface and is ignored, or "" */
+	uint64_t cadence_worst_ns;	/* longest gap between own advertisements while Active */
+	bool realtime;			/* SCHED_FIFO obtained */
+};
+void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status);
+
+/* Transitions since the last call, oldest first. Returns how many were written (at most max); lost ones are
+ * counted in *lost. Control thread. */
+struct vrrp_transition {
+	uint64_t wall_ns, mono_ns;
+	uint8_t router, from, to, event;
+	char cause[128];
+};
+unsigned vrrp_engine_transitions(struct vrrp_engine *engine, struct vrrp_transition *out, unsigned max,
+				 uint64_t *lost);
+
+#endif
