@@ -36,11 +36,12 @@ DATAPLANE := dataplane/acl.c dataplane/clients.c dataplane/conf.c dataplane/edns
 	dataplane/handover.c dataplane/inflight.c dataplane/neigh.c dataplane/outcome.c dataplane/packet.c \
 	dataplane/passes.c dataplane/permute.c dataplane/port.c dataplane/query.c dataplane/reply.c \
 	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/upstream.c \
-	dataplane/worker.c dataplane/xsk.c
+	dataplane/vmac.c dataplane/worker.c dataplane/xsk.c
 NODE := node/build.c node/capture.c node/commands.c node/config.c node/control.c node/document.c \
-	node/explain.c node/hang.c node/listing.c node/node.c node/notify.c node/portrange.c node/privs.c \
-	node/reload.c node/render.c node/schema.c node/selfcheck.c node/settings.c node/snapshot.c \
-	node/source.c node/status.c node/suffixes.c node/table.c node/thread.c
+	node/explain.c node/guard.c node/hang.c node/listing.c node/node.c node/notify.c node/portrange.c \
+	node/privs.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c \
+	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
+	node/vip.c
 VRRP := $(wildcard vrrp/*.c)
 LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
@@ -48,7 +49,7 @@ LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 .PHONY: all
 all: $(B)/tandemd $(B)/tandemctl $(B)/lab/probe
 
-$(B)/%.o: %.c | $(B)/dataplane/steer.skel.h
+$(B)/%.o: %.c | $(B)/dataplane/steer.skel.h $(B)/dataplane/vmac.skel.h
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
@@ -144,6 +145,8 @@ install: all
 	install -D -m 644 etc/dd2.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd2.conf
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/tandem/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/tandem/copyright
+	install -D -m 644 systemd/tandemd.service $(DESTDIR)$(UNITDIR)/tandemd.service
+	install -D -m 644 etc/99-tandem.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d/99-tandem.conf
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tandem
 
 clean:

@@ -22,9 +22,8 @@
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "dataplane/leases.bpf.h"
 #include "dataplane/steer_shared.h"
-
-#define ONCE(x) (*(volatile typeof(x) *)&(x))
 
 enum {
 	ARP_REQUEST = 1,
@@ -68,17 +67,16 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
+	__uint(max_entries, LEASE_MAX);
 	__type(key, __u32);
-	__type(value, struct lease_page);
-} leases SEC(".maps");
+	__type(value, struct steer_rewrite);
+} rewrites SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, STEER_COUNTERS);
 	__type(key, __u32);
-	__type(value, __u64[STEER_COUNTERS]);
+	__type(value, __u64);
 } counters SEC(".maps");
 
 struct steer_conf confs[2];
@@ -87,11 +85,11 @@ __u32 frame_limit;		/* octets of the longest frame that a socket takes */
 
 static __always_inline int count(enum steer_counter counter, int action)
 {
-	__u32 key = 0;
-	__u64 *counts = bpf_map_lookup_elem(&counters, &key);
+	__u32 key = counter;
+	__u64 *n = bpf_map_lookup_elem(&counters, &key);
 
-	if (counts)
-		counts[counter]++;
+	if (n)
+		(*n)++;
 	return action;
 }
 
@@ -195,22 +193,6 @@ static __always_inline const struct steer_endpoint *find(const struct steer_endp
 	return NULL;
 }
 
-/* Reads the clock only for an entry that is granted: it costs as much as the rest of the program. */
-static __always_inline bool lease_is_held(__u8 index)
-{
-	__u32 key = 0;
-	struct lease_page *page;
-	__u64 until_ns;
-
-	if (index == LEASE_NONE)
-		return true;
-	page = bpf_map_lookup_elem(&leases, &key);
-	if (!page || index >= LEASE_MAX)
-		return false;
-	until_ns = ONCE(page->entries[index].until_ns);
-	return until_ns != 0 && bpf_ktime_get_boot_ns() < until_ns;
-}
-
 /* Key of the frame's socket; one past the map's end, which holds nothing, for a port or queue unknown. */
 static __always_inline __u32 socket_key(struct xdp_md *ctx, const struct steer_conf *conf)
 {
@@ -230,10 +212,30 @@ static __always_inline int take_answer(struct xdp_md *ctx, const struct steer_co
 	return count(action == XDP_REDIRECT ? STEER_ANSWER : STEER_ANSWER_NO_SOCKET, action);
 }
 
-static __always_inline int take_query(struct xdp_md *ctx, const struct steer_conf *conf)
+static __always_inline bool same_mac(const __be16 *a, const __be16 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+}
+
+/* A frame for the kernel: the IP stack takes what is addressed to the device's own MAC. What goes to a socket keeps the
+ * virtual MAC. */
+static __always_inline void rewrite_mac(struct xdp_md *ctx, __u32 lease)
+{
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	const struct steer_rewrite *rewrite = bpf_map_lookup_elem(&rewrites, &lease);
+
+	if (rewrite && rewrite->used && (void *)(eth + 1) <= end &&
+	    same_mac((__be16 *)eth->h_dest, rewrite->virtual_mac))
+		__builtin_memcpy(eth->h_dest, rewrite->own_mac, ETH_ALEN);
+}
+
+static __always_inline int take_query(struct xdp_md *ctx, const struct steer_conf *conf, __u32 lease)
 {
 	int action = bpf_redirect_map(&sockets, socket_key(ctx, conf), XDP_PASS);
 
+	if (action == XDP_PASS)
+		rewrite_mac(ctx, lease);
 	return count(action == XDP_REDIRECT ? STEER_QUERY : STEER_QUERY_KERNEL, action);
 }
 
@@ -277,12 +279,14 @@ int tandem_steer(struct xdp_md *ctx)
 			return take_answer(ctx, conf);
 		ours = find(conf->listen, STEER_LISTEN_SLOTS, conf->salt, p.dst, p.dst_port);
 		if (ours)
-			return lease_is_held(ours->lease) ? take_query(ctx, conf)
+			return lease_is_held(ours->lease) ? take_query(ctx, conf, ours->lease)
 							  : count(STEER_NO_LEASE, XDP_DROP);
 	}
 	ours = find(conf->address, STEER_LISTEN_SLOTS, conf->salt, p.dst, 0);
 	if (ours && !lease_is_held(ours->lease))
 		return count(STEER_NO_LEASE, XDP_DROP);
+	if (ours)
+		rewrite_mac(ctx, ours->lease);
 	return count(counter_of(shape, ours), XDP_PASS);
 }
 

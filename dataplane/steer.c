@@ -53,7 +53,7 @@ struct steer {
 	struct steer_port ports[STEER_PORTS_MAX];
 	uint64_t checked[STEER_COUNTERS];	/* what steer_check() added */
 	unsigned cpus;
-	uint64_t (*per_cpu)[STEER_COUNTERS];	/* room for one reading */
+	uint64_t *per_cpu;	/* room for one reading of one counter */
 };
 
 const char *steer_mode_name(enum steer_mode mode)
@@ -117,6 +117,9 @@ static const char *missing_capability(void)
 		return NULL;
 	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF))
 		return "CAP_BPF";
+	/* the verifier lets no one else compare and subtract packet pointers */
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON))
+		return "CAP_PERFMON";
 	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		return "CAP_NET_ADMIN";
 	return NULL;
@@ -212,6 +215,23 @@ void steer_close(struct steer *steer)
 struct lease_page *steer_leases(struct steer *steer)
 {
 	return steer->leases;
+}
+
+int steer_lease_fd(const struct steer *steer)
+{
+	return bpf_map__fd(steer->skeleton->maps.leases);
+}
+
+int steer_rewrite(struct steer *steer, uint8_t lease, const uint8_t virtual_mac[6], const uint8_t own_mac[6])
+{
+	struct steer_rewrite rewrite = { .used = own_mac != NULL };
+	uint32_t key = lease;
+
+	if (own_mac) {
+		memcpy(rewrite.virtual_mac, virtual_mac, sizeof(rewrite.virtual_mac));
+		memcpy(rewrite.own_mac, own_mac, sizeof(rewrite.own_mac));
+	}
+	return bpf_map_update_elem(bpf_map__fd(steer->skeleton->maps.rewrites), &key, &rewrite, BPF_ANY);
 }
 
 void steer_set_frame_limit(struct steer *steer, unsigned octets)
@@ -603,14 +623,14 @@ int steer_check(struct steer *steer, unsigned port, unsigned queue, const struct
 
 void steer_counters(struct steer *steer, uint64_t counts[STEER_COUNTERS])
 {
-	uint32_t key = 0;
+	int fd = bpf_map__fd(steer->skeleton->maps.counters);
 
 	memset(counts, 0, STEER_COUNTERS * sizeof(*counts));
-	if (bpf_map_lookup_elem(bpf_map__fd(steer->skeleton->maps.counters), &key, steer->per_cpu))
-		return;
-	for (unsigned i = 0; i < STEER_COUNTERS; i++) {
+	for (uint32_t i = 0; i < STEER_COUNTERS; i++) {
+		if (bpf_map_lookup_elem(fd, &i, steer->per_cpu))
+			continue;
 		for (unsigned cpu = 0; cpu < steer->cpus; cpu++)
-			counts[i] += steer->per_cpu[cpu][i];
+			counts[i] += steer->per_cpu[cpu];
 		counts[i] -= steer->checked[i];
 	}
 }

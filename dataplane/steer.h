@@ -61,6 +61,15 @@ int steer_measure(struct steer *steer, const void *frame, unsigned len, unsigned
 
 /* The lease page, mapped from the map the program reads; valid until steer_close(). */
 struct lease_page *steer_leases(struct steer *steer);
+/* That map's descriptor, for others who map it: the guard, the virtual MAC's program. Stays ours. */
+int steer_lease_fd(const struct steer *steer);
+
+/*
+ * Frames for an address of this lease that come in for virtual_mac and go to the kernel are rewritten to own_mac, as
+ * vmac.h does it better: for kernels without tcx. Works in generic mode, and in native mode where the driver
+ * looks at the destination after the filter; veth in native mode does not. own_mac NULL: no more. 0 or -errno.
+ */
+int steer_rewrite(struct steer *steer, uint8_t lease, const uint8_t virtual_mac[6], const uint8_t own_mac[6]);
 
 void steer_counters(struct steer *steer, uint64_t counts[STEER_COUNTERS]);
 const char *steer_counter_name(enum steer_counter counter);

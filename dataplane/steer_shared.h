@@ -40,6 +40,12 @@ struct steer_conf {
 	struct steer_endpoint server[STEER_SERVER_SLOTS];
 };
 
+/* What a frame for a virtual router's address that goes to the kernel is rewritten to, by lease index. */
+struct steer_rewrite {
+	__u32 used;
+	__be16 virtual_mac[3], own_mac[3];	/* the frame is aligned for 16 bits */
+};
+
 /* The slot where the search for (addr, port) begins; the same function on both sides. */
 static inline __u32 steer_hash(__u32 salt, const __be32 *addr, __be16 port)
 {
@@ -68,5 +74,6 @@ enum steer_counter {
 };
 
 _Static_assert(sizeof(struct steer_endpoint) == 24, "no hidden padding");
+_Static_assert(sizeof(struct steer_rewrite) == 16, "no hidden padding");
 
 #endif
