@@ -38,10 +38,10 @@ DATAPLANE := dataplane/acl.c dataplane/clients.c dataplane/conf.c dataplane/edns
 	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/upstream.c \
 	dataplane/vmac.c dataplane/worker.c dataplane/xsk.c
 NODE := node/build.c node/capture.c node/commands.c node/config.c node/control.c node/document.c \
-	node/explain.c node/guard.c node/hang.c node/listing.c node/node.c node/notify.c node/portrange.c \
+	node/explain.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
 	node/privs.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c \
 	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
-	node/vip.c
+	node/vip.c node/vrrp.c node/vrrpstatus.c
 VRRP := $(wildcard vrrp/*.c)
 LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)

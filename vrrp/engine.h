@@ -38,7 +38,7 @@ struct vrrp_engine_conf {
 	const struct vrrp_conf *router;	/* n of them, valid as long as the engine */
 	unsigned n;
 	struct lease_page *leases;
-	const struct health *health;	/* words are read; its event_fd wakes the loop */
+	const struct health *health;	/* words are read; its event_fd wakes the loop, its only reader */
 	struct vrrp_last_words *last_words;	/* n, in shared memory of the guard */
 	int notify_fd;			/* eventfd: rung after transitions and when status changed; control's */
 	/* Called on the thread before its loop: drops privileges, takes the guard's mutex. NULL = nothing. */

@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_engine.c - whole VRRP engines against each other and against forged frames, judged by what is on the wire.
+ * Topology in enginelab.h. Skips without root.
+ *
+ * Limits are for a busy machine: what the engine itself takes is a small part of them.
+ */
+#include "tests/tap.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "tests/vrrp/enginelab.h"
+
+static struct node a, b;
+static pid_t child;
+static int wire = -1;		/* reads at va */
+static int forger = -1;		/* writes at vb */
+static const uint8_t stranger_mac[6] = { 2, 0, 0, 0, 0, 0xc };
+
+#define NEED_LAB() do { if (wire < 0) skip(); } while (0)
+#define LAB_CASE(description, function) { description, function, NULL, clean_up, NULL }
+
+static int setup(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || !lab_open())
+		return 0;
+	wire = wire_open(SIDE_A, ETH_P_ALL);
+	forger = wire_open(SIDE_B, 0);
+	return wire < 0 || forger < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (wire >= 0) {
+		close(wire);
+		close(forger);
+	}
+	return 0;
+}
+
+/* After every case, however it ended. */
+static int clean_up(void **state)
+{
+	(void)state;
+	if (child > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	child = 0;
+	node_down(&b);
+	node_down(&a);
+	return 0;
+}
+
+/* The better one first, so that it is soon heard. */
+static void pair_up(struct node *better, struct node *other)
+{
+	wire_skip(wire);
+	assert_true(node_up(better));
+	assert_true(node_up(other));
+	assert_true(wait_until(node_is(better, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_true(node_is(other, VRRP_BACKUP));
+}
+
+/* A alone, Active. */
+static void single_up(void)
+{
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+}
+
+static void send_frame(const uint8_t *frame, size_t len)
+{
+	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
+}
+
+/* ---- election, taking, releasing ---- */
+
+static void elects_one(void **state)
+{
+	struct vrrp_status sa, sb;
+	struct vrrp_transition seen[8];
+	uint64_t lost;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	pair_up(&a, &b);
+	sleep_ms(500);
+	sa = node_status(&a);
+	sb = node_status(&b);
+	assert_int_equal(sa.state, VRRP_ACTIVE);
+	assert_int_equal(sb.state, VRRP_BACKUP);
+	assert_int_equal(sa.two_actives + sb.two_actives, 0);
+	assert_int_equal(sb.peer.priority, 200);
+	assert_string_equal(addr_format(&sb.peer.address, (char[ADDR_TEXT_MAX]){ 0 }, ADDR_TEXT_MAX), "192.0.2.1");
+	assert_true(lease_holds(&a.leases, 0, clock_boot_ns()));
+	assert_false(lease_holds(&b.leases, 0, clock_boot_ns()));
+	assert_int_equal(vrrp_engine_transitions(a.engine, seen, 8, &lost), 2);
+	assert_int_equal(seen[0].to, VRRP_BACKUP);
+	assert_int_equal(seen[1].to, VRRP_ACTIVE);
+}
+
+/* What leaves first when the address is taken, and how it looks. */
+static void takes_in_order(void **state)
+{
+	static const uint8_t group_mac[6] = { 1, 0, 0x5e, 0, 0, 0x12 };
+	struct seen seen;
+	struct addr vip = address("192.0.2.53"), source = address("192.0.2.1"), group = address("224.0.0.18");
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	assert_true(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 1000));
+	assert_true(is_advert(&seen));
+	assert_memory_equal(seen.frame, group_mac, 6);
+	assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
+	assert_int_equal(seen.frame[15] >> 2, 48);
+	assert_int_equal(seen.frame[22], 255);
+	assert_memory_equal(seen.frame + 26, source.bytes + 12, 4);
+	assert_memory_equal(seen.frame + 30, group.bytes + 12, 4);
+	assert_int_equal(seen.frame[34], 0x31);
+
+	assert_true(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 1000));
+	assert_true(is_arp(&seen, 1));
+	assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
+	assert_memory_equal(seen.frame + 22, virtual_mac_51, 6);
+	assert_memory_equal(seen.frame + 28, vip.bytes + 12, 4);
+	assert_memory_equal(seen.frame + 38, vip.bytes + 12, 4);
+	assert_true(wait_until(node_status(&a).announcements == 3, 1000) != UINT32_MAX);
+}
+
+static void interface_mac_mode(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	a.conf[0].virtual_mac = false;
+	single_up();
+	assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 1000));
+	assert_memory_equal(seen.frame + 6, side_mac[SIDE_A], 6);
+	assert_true(wire_find(wire, &seen, seen.from_a && is_arp(&seen, 1), 1000));
+	assert_memory_equal(seen.frame + 22, side_mac[SIDE_A], 6);
+}
+
+static void releases_with_linger(void **state)
+{
+	struct seen seen;
+	uint32_t took, ended;
+	uint64_t released_ns;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	pair_up(&a, &b);
+	wire_skip(wire);
+	vrrp_engine_release(a.engine, VRRP_ROUTERS_MAX);
+	assert_true(wire_find(wire, &seen, is_advert(&seen) && advert_priority(&seen) == 0, 1000));
+	released_ns = seen.at_ns;
+	assert_int_equal(lease_mode(&a.leases, 0), LEASE_LINGER);
+	assert_int_equal(atomic_load(&a.words[0].active), 0);
+	/* Skew_Time at priority 100 is 61 ms */
+	assert_true(wire_find(wire, &seen, !seen.from_a && is_advert(&seen), 1000));
+	took = (uint32_t)((seen.at_ns - released_ns) / CLOCK_NS_PER_MS);
+	assert_in_range(took, 60, 60 + 40);
+	ended = wait_until(lease_mode(&a.leases, 0) == LEASE_RELEASED, 1000);
+	assert_in_range(ended, 100, 400);
+	assert_true(node_status(&a).released);
+	assert_int_equal(node_status(&a).state, VRRP_INITIALIZE);
+
+	vrrp_engine_resume(a.engine, 0);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) && node_is(&b, VRRP_BACKUP), 1000) != UINT32_MAX);
+}
+
+static void clean_stop_releases(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	assert_int_equal(atomic_load(&a.words[0].active), 1);
+	assert_int_equal(a.words[0].frame[36], 0);
+	node_down(&a);
+	assert_true(wire_find(wire, &seen, is_advert(&seen) && advert_priority(&seen) == 0, 200));
+	assert_false(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 200));
+	assert_int_equal(a.leases.entries[0].until_ns, 0);
+}
+
+static void replaces_a_silent_peer(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = forge_advert(frame, "192.0.2.9", 51, 200);
+	struct seen seen;
+	uint64_t last_ns = 0;
+	uint32_t took;
+
+	(void)state;
+	NEED_LAB();
+	wire_skip(wire);
+	node_init(&a, SIDE_A, 100);
+	assert_true(node_up(&a));
+	for (unsigned i = 0; i < 8; i++) {
+		send_frame(frame, len);
+		sleep_ms(100);
+		assert_true(node_is(&a, VRRP_BACKUP));
+	}
+	do {
+		assert_true(wire_find(wire, &seen, is_advert(&seen), 2000));
+		last_ns = seen.from_a ? last_ns : seen.at_ns;
+	} while (!seen.from_a);
+	took = (uint32_t)((seen.at_ns - last_ns) / CLOCK_NS_PER_MS);
+	/* 3 x 100 ms and a skew of 61 ms from the last one */
+	assert_in_range(took, 360, 360 + 50);
+	node_down(&b);
+}
+
+/* ---- ARP ---- */
+
+static void only_the_active_answers(void **state)
+{
+	uint8_t frame[64];
+	struct seen seen;
+	struct addr vip = address("192.0.2.53");
+	uint64_t asked;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	pair_up(&a, &b);
+	forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.53");
+	send_frame(frame, 42);
+	assert_true(wire_find(wire, &seen, is_arp(&seen, 2), 500));
+	assert_true(seen.from_a);
+	assert_memory_equal(seen.frame, stranger_mac, 6);
+	assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
+	assert_memory_equal(seen.frame + 22, virtual_mac_51, 6);
+	assert_memory_equal(seen.frame + 28, vip.bytes + 12, 4);
+
+	vrrp_engine_release(a.engine, 0);
+	assert_true(wait_until(node_is(&b, VRRP_ACTIVE), 1000) != UINT32_MAX);
+	wire_skip(wire);
+	asked = node_status(&a).arp_requests;
+	send_frame(frame, 42);
+	assert_false(wire_find(wire, &seen, is_arp(&seen, 2) && seen.from_a, 200));
+	assert_true(wait_until(node_status(&a).arp_requests > asked, 500) != UINT32_MAX);
+}
+
+static void names_a_conflict(void **state)
+{
+	uint8_t frame[64];
+	struct vrrp_status status;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	forge_arp(frame, 1, virtual_mac_51, "192.0.2.53", "192.0.2.53");
+	send_frame(frame, 42);
+	sleep_ms(200);
+	assert_string_equal(node_status(&a).conflict, "");
+	forge_arp(frame, 2, stranger_mac, "192.0.2.53", "192.0.2.1");
+	send_frame(frame, 42);
+	assert_true(wait_until(node_status(&a).conflict[0], 500) != UINT32_MAX);
+	status = node_status(&a);
+	assert_string_equal(status.conflict, "192.0.2.53 is also at 02:00:00:00:00:0c");
+	assert_int_equal(status.state, VRRP_ACTIVE);
+}
+
+/* ---- what is not for us ---- */
+
+static void names_strangers(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len;
+	struct vrrp_status status;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 100);
+	single_up();
+
+	len = forge_advert(frame, "192.0.2.9", 77, 255);
+	send_frame(frame, len);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_VRID] == 1, 500) != UINT32_MAX);
+	assert_string_equal(node_status(&a).stranger, "192.0.2.9, another router, VRID 77");
+
+	len = forge_advert(frame, "192.0.2.9", 51, 255);
+	frame[34] = 0x21;
+	send_frame(frame, len);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_VERSION] == 1, 500) != UINT32_MAX);
+	assert_string_equal(node_status(&a).stranger, "192.0.2.9, VRRPv2, VRID 51");
+
+	len = forge_advert(frame, "192.0.2.9", 51, 255);
+	forge_ttl(frame, 254);
+	send_frame(frame, len);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_TTL] == 1, 500) != UINT32_MAX);
+
+	len = forge_advert(frame, "192.0.2.1", 51, 255);
+	send_frame(frame, len);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_OWN] == 1, 500) != UINT32_MAX);
+
+	status = node_status(&a);
+	assert_int_equal(status.foreign, 3);
+	assert_int_equal(status.heard, 0);
+	assert_int_equal(status.state, VRRP_ACTIVE);
+}
+
+/* Cuts a right advertisement at every length, short of the IP header too. */
+static void short_frames(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = forge_advert(frame, "192.0.2.9", 51, 255);
+	struct vrrp_status status;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 100);
+	single_up();
+	for (size_t cut = ETH_HLEN; cut < len; cut++)
+		send_frame(frame, cut);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_LENGTH] >= len - 36, 1000) != UINT32_MAX);
+	status = node_status(&a);
+	assert_int_equal(status.heard, 0);
+	assert_int_equal(status.state, VRRP_ACTIVE);
+}
+
+/* CPU time of the engines: the test's own thread is the only other one. */
+static double engine_ms(void)
+{
+	struct timespec all, own;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &all);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
+	return (double)(all.tv_sec - own.tv_sec) * 1e3 + (double)(all.tv_nsec - own.tv_nsec) / 1e6;
+}
+
+/* How the Active fared while something was thrown at it for a second. */
+static void fares_well(const struct vrrp_status *before, double cpu_ms)
+{
+	struct vrrp_status after = node_status(&a);
+
+	print_message("# CPU time of the engine: %.0f ms\n", engine_ms() - cpu_ms);
+
+	assert_int_equal(after.state, VRRP_ACTIVE);
+	assert_int_equal(after.transitions, before->transitions);
+	assert_in_range(after.sent - before->sent, 9, 12);
+	print_message("# worst gap between advertisements: %.1f ms of 100\n", (double)after.cadence_worst_ns / 1e6);
+	assert_in_range(after.cadence_worst_ns, 1, 120 * CLOCK_NS_PER_MS);
+}
+
+static void bears_forged_adverts(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = forge_advert(frame, "192.0.2.9", 51, 255);
+	struct vrrp_status before;
+	double cpu_ms;
+	unsigned sent;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	frame[40] ^= 1;
+	before = node_status(&a);
+	cpu_ms = engine_ms();
+	sent = flood(forger, frame, len, 100000);
+	fares_well(&before, cpu_ms);
+	print_message("# wrong checksum: %u sent, %llu counted\n", sent,
+		      (unsigned long long)node_status(&a).rejected[VRRP_REJECT_CHECKSUM]);
+
+	forge_ttl(frame, 64);
+	before = node_status(&a);
+	cpu_ms = engine_ms();
+	sent = flood(forger, frame, len, 100000);
+	fares_well(&before, cpu_ms);
+	print_message("# wrong TTL: %u sent, %llu counted\n", sent,
+		      (unsigned long long)node_status(&a).foreign);
+}
+
+/* The Backup's side of it: the peer's advertisements are not lost among the forged ones. */
+static void backup_bears_forged_adverts(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = forge_advert(frame, "192.0.2.9", 51, 255);
+	struct vrrp_status status;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 100);
+	node_init(&b, SIDE_B, 200);
+	pair_up(&b, &a);
+	frame[40] ^= 1;
+	flood(forger, frame, len, 100000);
+	status = node_status(&a);
+	assert_int_equal(status.state, VRRP_BACKUP);
+	print_message("# missed: %llu\n", (unsigned long long)status.missed);
+	assert_in_range(status.missed, 0, 1);
+}
+
+static void bears_arp_requests(void **state)
+{
+	uint8_t frame[64];
+	struct vrrp_status before, after;
+	double cpu_ms;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.53");
+	before = node_status(&a);
+	cpu_ms = engine_ms();
+	flood(forger, frame, 42, 50000);
+	fares_well(&before, cpu_ms);
+	after = node_status(&a);
+	print_message("# %llu heard, %llu answered\n", (unsigned long long)after.arp_requests,
+		      (unsigned long long)after.arp_replies);
+	assert_in_range(after.arp_replies, 500, 1300);
+}
+
+/* ---- health ---- */
+
+static void fault_releases_at_once(void **state)
+{
+	struct health_condition *filter;
+	struct seen seen;
+	uint64_t told_ns, worst_ns = 0;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	pair_up(&a, &b);
+	filter = health_add(&a.health, "filter:va", HEALTH_FAULT, 1, 1, false, clock_mono_ns());
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+		wire_skip(wire);
+		told_ns = clock_wall_ns();
+		health_report(&a.health, filter, false, "gone", clock_mono_ns());
+		assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen) && !advert_priority(&seen), 500));
+		if (seen.at_ns - told_ns > worst_ns)
+			worst_ns = seen.at_ns - told_ns;
+		assert_int_equal(a.leases.entries[0].until_ns, 0);
+		assert_true(wait_until(node_is(&a, VRRP_INITIALIZE), 500) != UINT32_MAX);
+		assert_string_equal(node_status(&a).missing, "condition filter:va");
+		assert_string_equal(node_status(&a).cause, "condition filter:va");
+		assert_true(node_status(&a).waiting);
+		assert_true(wait_until(node_is(&b, VRRP_ACTIVE), 500) != UINT32_MAX);
+		health_report(&a.health, filter, true, NULL, clock_mono_ns());
+	}
+	print_message("# fault to priority 0: at worst %.2f ms\n", (double)worst_ns / 1e6);
+	assert_true(worst_ns < 5 * CLOCK_NS_PER_MS);
+
+	/* Three failures in ten minutes: not again while the peer is there. */
+	assert_true(wait_until(node_is(&a, VRRP_BACKUP) && node_status(&a).holding, 500) != UINT32_MAX);
+	assert_true(node_status(&a).preempt_from_ns > clock_mono_ns() + 590ULL * CLOCK_NS_PER_S);
+	sleep_ms(600);
+	assert_true(node_is(&a, VRRP_BACKUP));
+	node_down(&b);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 1000) != UINT32_MAX);
+}
+
+static void recovery_waits(void **state)
+{
+	struct health_condition *filter;
+	uint32_t took;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	a.conf[0].preempt_delay_ms = 1500;
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_true(node_up(&b));
+	filter = health_add(&a.health, "filter:va", HEALTH_FAULT, 1, 1, false, clock_mono_ns());
+	health_report(&a.health, filter, false, "gone", clock_mono_ns());
+	assert_true(wait_until(node_is(&b, VRRP_ACTIVE), 1000) != UINT32_MAX);
+	health_report(&a.health, filter, true, NULL, clock_mono_ns());
+	took = wait_until(node_is(&a, VRRP_ACTIVE), 4000);
+	assert_in_range(took, 1450, 2100);
+}
+
+static void weights_lower_the_priority(void **state)
+{
+	struct health_condition *pool;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 150);
+	pair_up(&a, &b);
+	pool = health_add(&a.health, "pool:auth", HEALTH_WEIGHT, 1, 1, false, clock_mono_ns());
+	pool->weight = 100;
+	health_report(&a.health, pool, false, "no usable member", clock_mono_ns());
+	assert_true(wait_until(node_is(&b, VRRP_ACTIVE) && node_is(&a, VRRP_BACKUP), 2000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).effective_priority, 100);
+	health_report(&a.health, pool, true, NULL, clock_mono_ns());
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) && node_is(&b, VRRP_BACKUP), 2000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).effective_priority, 200);
+}
+
+static void last_resort_stays(void **state)
+{
+	struct health_condition *filter_a, *filter_b;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	a.conf[0].last_resort = b.conf[0].last_resort = true;
+	a.conf[0].preempt_delay_ms = b.conf[0].preempt_delay_ms = 60000;
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_true(node_up(&b));
+	filter_a = health_add(&a.health, "filter:va", HEALTH_FAULT, 1, 1, false, clock_mono_ns());
+	filter_b = health_add(&b.health, "filter:vb", HEALTH_FAULT, 1, 1, false, clock_mono_ns());
+	assert_true(wait_until(node_is(&b, VRRP_BACKUP), 1000) != UINT32_MAX);
+	health_report(&b.health, filter_b, false, "gone", clock_mono_ns());
+	health_report(&a.health, filter_a, false, "gone", clock_mono_ns());
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) != node_is(&b, VRRP_ACTIVE) &&
+			       node_status(&a).demoted && node_status(&b).demoted, 2000) != UINT32_MAX);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) || node_is(&b, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).effective_priority, 1);
+	assert_int_equal(node_status(&b).effective_priority, 1);
+
+	/* The first to recover is Active within Active_Down_Interval, in spite of the delay. */
+	health_report(&a.health, filter_a, true, NULL, clock_mono_ns());
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 800) != UINT32_MAX);
+}
+
+/* ---- start and links ---- */
+
+static void lists_what_is_missing(void **state)
+{
+	struct vrrp_link link = { .up = false };
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	assert_true(node_open(&a));
+	assert_true(wait_until(node_status(&a).waiting, 500) != UINT32_MAX);
+	assert_string_equal(node_status(&a).missing,
+			    "link down, no IPv4 address of its own, data plane not ready");
+	link.up = link.ready = true;
+	vrrp_engine_link(a.engine, 0, &link);
+	assert_true(wait_until(!strcmp(node_status(&a).missing, "no IPv4 address of its own"), 500) != UINT32_MAX);
+	link.source = address("192.0.2.53");	/* a virtual address is nobody's own */
+	vrrp_engine_link(a.engine, 0, &link);
+	sleep_ms(250);
+	assert_int_equal(node_status(&a).state, VRRP_INITIALIZE);
+	node_link(&a, true, true);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_string_equal(node_status(&a).missing, "");
+
+	link.source = (struct addr){ 0 };
+	vrrp_engine_link(a.engine, 0, &link);
+	assert_true(wait_until(node_is(&a, VRRP_INITIALIZE), 100) != UINT32_MAX);
+	assert_int_equal(a.leases.entries[0].until_ns, 0);
+}
+
+/* The device is down and nobody has said so: what cannot be sent does not extend the lease. */
+static void unsent_adverts_end_the_lease(void **state)
+{
+	double cpu_ms;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	single_up();
+	assert_true(run("ip link set va down"));
+	assert_true(wait_until(node_is(&a, VRRP_BACKUP), 1000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).lapsed, 1);
+	assert_true(node_status(&a).send_errors > 0);
+	cpu_ms = engine_ms();
+	sleep_ms(600);
+	assert_true(engine_ms() - cpu_ms < 100);	/* a dead socket must not keep the loop awake */
+	assert_true(node_is(&a, VRRP_BACKUP));
+	assert_false(lease_holds(&a.leases, 0, clock_boot_ns()));
+	assert_true(run("ip link set va up"));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 1500) != UINT32_MAX);
+}
+
+static void several_routers(void **state)
+{
+	struct vrrp_status status;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	a.n = b.n = 2;
+	a.conf[1] = plain_conf(SIDE_A, 100);
+	b.conf[1] = plain_conf(SIDE_B, 200);
+	a.conf[1].vrid = b.conf[1].vrid = 52;
+	a.conf[1].lease = b.conf[1].lease = 1;
+	a.conf[1].addresses[0] = b.conf[1].addresses[0] = address("192.0.2.54");
+	assert_true(node_up(&a));
+	assert_true(node_up(&b));
+	assert_true(wait_until(lease_holds(&a.leases, 0, clock_boot_ns()) &&
+			       lease_holds(&b.leases, 1, clock_boot_ns()), 2000) != UINT32_MAX);
+	sleep_ms(400);
+	assert_false(lease_holds(&a.leases, 1, clock_boot_ns()));
+	assert_false(lease_holds(&b.leases, 0, clock_boot_ns()));
+	vrrp_engine_release(a.engine, 0);
+	assert_true(wait_until(lease_holds(&b.leases, 0, clock_boot_ns()), 1000) != UINT32_MAX);
+	vrrp_engine_status(a.engine, 1, &status);
+	assert_int_equal(status.state, VRRP_BACKUP);
+	assert_false(status.released);
+}
+
+/* ---- a process that stands still ---- */
+
+/* An engine in a process of its own at vb; it ends with its parent. */
+static pid_t fork_node(uint8_t priority)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	node_init(&b, SIDE_B, priority);
+	b.conf[0].preempt_delay_ms = 60000;
+	if (!node_up(&b))
+		_exit(1);
+	while (true)
+		pause();
+}
+
+static void frozen_and_thawed(void **state)
+{
+	struct seen seen;
+	uint8_t frame[64];
+	unsigned spoke = 0, replies = 0;
+
+	(void)state;
+	NEED_LAB();
+	wire_skip(wire);
+	child = fork_node(200);
+	assert_true(child > 0);
+	assert_true(wire_find(wire, &seen, !seen.from_a && is_advert(&seen), 3000));
+	node_init(&a, SIDE_A, 100);
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_BACKUP), 500) != UINT32_MAX);
+	sleep_ms(300);
+	assert_true(node_is(&a, VRRP_BACKUP));
+
+	kill(child, SIGSTOP);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 1000) != UINT32_MAX);
+	/* It asks itself, from va: the socket of the frozen one holds the request. */
+	forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.53");
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(send(wire, frame, 42, 0), 42);
+	sleep_ms(300);
+	wire_skip(wire);
+	kill(child, SIGCONT);
+	while (wire_next(wire, &seen, 700) && spoke < 20) {
+		spoke += !seen.from_a && is_advert(&seen);
+		replies += !seen.from_a && is_arp(&seen, 2);
+		if (node_status(&a).sent > 15)
+			break;
+	}
+	assert_int_equal(spoke, 0);
+	assert_int_equal(replies, 0);
+	assert_true(node_is(&a, VRRP_ACTIVE));
+	assert_int_equal(node_status(&a).two_actives, 0);
+}
+
+/* ... and with nobody there to take over, it listens before it speaks again. */
+static void frozen_alone(void **state)
+{
+	struct seen seen;
+	uint64_t thawed_ns;
+
+	(void)state;
+	NEED_LAB();
+	wire_skip(wire);
+	child = fork_node(200);
+	assert_true(child > 0);
+	assert_true(wire_find(wire, &seen, !seen.from_a && is_advert(&seen), 3000));
+	kill(child, SIGSTOP);
+	sleep_ms(500);
+	wire_skip(wire);
+	thawed_ns = clock_wall_ns();
+	kill(child, SIGCONT);
+	assert_true(wire_find(wire, &seen, !seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 2000));
+	/* Active_Down_Interval at priority 200 is 322 ms */
+	assert_true(seen.at_ns - thawed_ns > 300ULL * CLOCK_NS_PER_MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest cases[] = {
+		LAB_CASE("V106 of two engines the better one is Active, the other stays Backup", elects_one),
+		LAB_CASE("V010 V030 V032 V033 V140 V163 taking: advertisement first, then ARP, both from the virtual MAC",
+		     takes_in_order),
+		LAB_CASE("V034 interface-MAC mode: adverts and ARP from the interface's own MAC", interface_mac_mode),
+		LAB_CASE("V127 V130 V173 V178 a release: priority 0, the peer after Skew_Time, lease lingers, resume",
+		     releases_with_linger),
+		LAB_CASE("V127 a clean stop says priority 0 and nothing after it", clean_stop_releases),
+		LAB_CASE("V071 V080 a silent peer is replaced after Active_Down_Interval", replaces_a_silent_peer),
+		LAB_CASE("V100 V142 ARP is answered by the Active alone, with the virtual MAC", only_the_active_answers),
+		LAB_CASE("another host that claims the address is named, the virtual MAC is none", names_a_conflict),
+		LAB_CASE("V050 V051 V057 V063 V204 other TTLs, versions, VRIDs and our own address: counted and named",
+		     names_strangers),
+		LAB_CASE("V053 frames cut at every length change nothing", short_frames),
+		LAB_CASE("V065 100,000 forged advertisements a second cost the Active nothing", bears_forged_adverts),
+		LAB_CASE("V065 nor the Backup: no peer's advertisement lost among them", backup_bears_forged_adverts),
+		LAB_CASE("50,000 ARP requests a second: answers limited, cadence kept", bears_arp_requests),
+		LAB_CASE("V160 V162 a fault: lease gone and priority 0 within 5 ms; the third time it stays Backup",
+		     fault_releases_at_once),
+		LAB_CASE("V164 after a fault, preempt_delay before the address is taken back", recovery_waits),
+		LAB_CASE("V165 a weight lowers the priority and the better peer takes over", weights_lower_the_priority),
+		LAB_CASE("V166 both unhealthy: one stays Active at priority 1; who recovers takes over", last_resort_stays),
+		LAB_CASE("V035 V036 V093 Initialize lists what is missing; losing the source address releases",
+		     lists_what_is_missing),
+		LAB_CASE("V159 advertisements that cannot be sent do not extend the lease", unsent_adverts_end_the_lease),
+		LAB_CASE("several virtual routers in one engine move apart from each other", several_routers),
+		LAB_CASE("V079 V168 frozen and thawed: not one frame while the peer is Active", frozen_and_thawed),
+		LAB_CASE("V079 V168 frozen alone: listens for Active_Down_Interval before it speaks", frozen_alone),
+	};
+
+	return cmocka_run_group_tests(cases, setup, teardown);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine.c - the VRRP thread. Contract in engine.h.
+ *
+ * A segment is an interface with its sockets and what is heard there; an instance is a virtual router at work: its
+ * machine (fsm.c decides), its lease, its presence on the network. The engine owns all of them and the loop. A turn:
+ *
+ *   clock        read once; a stall inside the turn is found again where an advertisement is sent
+ *   adverts      every socket, until it is empty: what waits there is older than any timer
+ *   timers       of the machine; announcements; the end of a linger
+ *   health       faults and weights, acted on in the turn that learns of them
+ *   ARP          a bounded number of frames
+ *   orders       links, release, resume, stop
+ *   now and then strangers, and what only time changes in the status
+ *   publish      status and control's bell, if something happened
+ *
+ * epoll only ends the sleep. What there is to do is looked up anew in every turn, in the order above, so nothing
+ * depends on which descriptor woke the thread.
+ *
+ * Control's orders are words and cells that it writes before it rings wake_fd. No lock is taken, and nothing is
+ * allocated after vrrp_engine_open().
+ *
+ * IPv4 only. Unicast peers, accept mode and authentication are left out on purpose.
+ */
+#include "vrrp/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/health.h"
+#include "base/log.h"
+#include "vrrp/instance.h"
+#include "vrrp/segment.h"
+
+enum {
+	REALTIME_PRIORITY = 50,		/* below the guard's 60, above a NAPI thread's 20 */
+	NICE_INSTEAD = -15,
+	STACK_SIZE = 512 * 1024,
+	STACK_TOUCHED = 64 * 1024,
+	PAGE = 4096,
+	WEIGHTS_MAX = VRRP_PRIORITY_OWNER - 2,
+};
+#define TICK_NS (100ULL * CLOCK_NS_PER_MS)
+#define TURN_GAP_NS (200ULL * CLOCK_NS_PER_US)	/* so that a flood is read by the dozen, and leaves time for others */
+
+struct vrrp_engine {
+	struct vrrp_engine_conf conf;
+	struct vrrp_common common;
+	struct vrrp_instance instances[VRRP_ROUTERS_MAX];
+	struct vrrp_segment segments[VRRP_ROUTERS_MAX];
+	unsigned n_segments;
+	int epoll_fd, wake_fd;
+	pthread_t thread;
+	bool started;
+	_Atomic bool stop_wanted;
+	uint64_t turn_ns;		/* the last one */
+	uint64_t tick_ns;		/* the next one */
+	struct vrrp_inbox inbox;
+};
+
+/* An eventfd only refuses when it is full, and then it is readable anyway. */
+static void ring_bell(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void silence_bell(int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* ---- the loop ---- */
+
+static void read_health(struct vrrp_engine *engine)
+{
+	const struct health *health = engine->conf.health;
+	unsigned weights = 0;
+
+	silence_bell(health->event_fd);
+	engine->common.fault = NULL;
+	for (unsigned i = 0; i < HEALTH_MAX; i++) {
+		const struct health_condition *c = &health->conditions[i];
+
+		/* The word first: the rest was written before it. */
+		if (!health_failed(c))
+			continue;
+		if (c->kind == HEALTH_FAULT && !engine->common.fault)
+			engine->common.fault = c->name;
+		else if (c->kind == HEALTH_WEIGHT)
+			weights += c->weight;
+	}
+	engine->common.weights = (uint8_t)(weights < WEIGHTS_MAX ? weights : WEIGHTS_MAX);
+}
+
+static void read_orders(struct vrrp_engine *engine, uint64_t now_ns)
+{
+	silence_bell(engine->wake_fd);
+	engine->common.stopping = atomic_load_explicit(&engine->stop_wanted, memory_order_acquire);
+	for (unsigned i = 0; i < engine->conf.n; i++)
+		vrrp_instance_orders(&engine->instances[i], now_ns);
+}
+
+static void review(struct vrrp_engine *engine, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < engine->conf.n; i++)
+		vrrp_instance_review(&engine->instances[i], now_ns);
+}
+
+static void look_around(struct vrrp_engine *engine, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < engine->n_segments; i++)
+		vrrp_segment_sample_strangers(&engine->segments[i], &engine->inbox, now_ns);
+	for (unsigned i = 0; i < engine->conf.n; i++)
+		vrrp_presence_expire(&engine->instances[i].presence, now_ns);
+}
+
+static void publish(struct vrrp_engine *engine, bool always, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < engine->conf.n; i++)
+		vrrp_instance_publish(&engine->instances[i], always, now_ns);
+	if (engine->common.news)
+		ring_bell(engine->conf.notify_fd);
+	engine->common.news = false;
+}
+
+static void run_turn(struct vrrp_engine *engine)
+{
+	uint64_t now_ns = clock_mono_ns();
+	bool tick = now_ns >= engine->tick_ns;
+
+	engine->turn_ns = now_ns;
+	for (unsigned i = 0; i < engine->n_segments; i++)
+		vrrp_segment_hear_adverts(&engine->segments[i], &engine->inbox, now_ns);
+	for (unsigned i = 0; i < engine->conf.n; i++)
+		vrrp_instance_timers(&engine->instances[i], now_ns);
+	read_health(engine);
+	review(engine, now_ns);
+	for (unsigned i = 0; i < engine->n_segments; i++)
+		vrrp_segment_hear_arp(&engine->segments[i], &engine->inbox, now_ns);
+	read_orders(engine, now_ns);
+	review(engine, now_ns);
+	if (tick) {
+		engine->tick_ns = now_ns + TICK_NS;
+		look_around(engine, now_ns);
+	}
+	publish(engine, tick, now_ns);
+}
+
+static uint64_t next_due(const struct vrrp_engine *engine)
+{
+	uint64_t due = engine->tick_ns;
+
+	for (unsigned i = 0; i < engine->conf.n; i++) {
+		uint64_t instance = vrrp_instance_due(&engine->instances[i]);
+
+		if (instance < due)
+			due = instance;
+	}
+	return due;
+}
+
+static struct timespec time_left(uint64_t due_ns)
+{
+	uint64_t now_ns = clock_mono_ns(), left = due_ns > now_ns ? due_ns - now_ns : 0;
+
+	return (struct timespec){ (time_t)(left / CLOCK_NS_PER_S), (long)(left % CLOCK_NS_PER_S) };
+}
+
+/* Until due_ns, or until something comes in; in any case until the last turn is a little while ago. */
+static void sleep_until(const struct vrrp_engine *engine, uint64_t due_ns)
+{
+	struct timespec gap = time_left(engine->turn_ns + TURN_GAP_NS), limit;
+	struct epoll_event event;
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &gap, NULL);
+	limit = time_left(due_ns);
+	epoll_pwait2(engine->epoll_fd, &event, 1, &limit, NULL);
+}
+
+static bool is_finished(const struct vrrp_engine *engine)
+{
+	if (!engine->common.stopping)
+		return false;
+	for (unsigned i = 0; i < engine->conf.n; i++) {
+		if (!vrrp_instance_is_idle(&engine->instances[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the thread ---- */
+
+/* A page fault in the middle of a takeover might wait for memory. */
+static __attribute__((noinline)) void touch_stack(void)
+{
+	volatile char room[STACK_TOUCHED];
+
+	for (size_t i = 0; i < sizeof(room); i += PAGE)
+		room[i] = 0;
+}
+
+/* Locks what there is, as it comes into use: the cache and the rings are gigabytes. Later mappings are none of this
+ * thread's, and locking them too would fail them for threads without the privilege. */
+static void lock_memory(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT) < 0)
+		log_warning("vrrp: cannot lock memory: %s", strerror(errno));
+	touch_stack();
+}
+
+static void become_realtime(struct vrrp_engine *engine)
+{
+	struct sched_param param = { .sched_priority = REALTIME_PRIORITY };
+
+	engine->common.realtime = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
+	if (engine->common.realtime)
+		return;
+	log_warning("vrrp: no real-time priority: %s", strerror(errno));
+	if (setpriority(PRIO_PROCESS, 0, NICE_INSTEAD) < 0)
+		log_warning("vrrp: nor nice %d: %s; expect late advertisements under load", NICE_INSTEAD,
+			    strerror(errno));
+}
+
+static void *run(void *arg)
+{
+	struct vrrp_engine *engine = arg;
+
+	pthread_setname_np(pthread_self(), "vrrp");
+	become_realtime(engine);
+	lock_memory();
+	if (engine->conf.on_thread_start)
+		engine->conf.on_thread_start(engine->conf.context);
+	run_turn(engine);
+	while (!is_finished(engine)) {
+		sleep_until(engine, next_due(engine));
+		run_turn(engine);
+	}
+	if (engine->conf.on_thread_stop)
+		engine->conf.on_thread_stop(engine->conf.context);
+	return NULL;
+}
+
+int vrrp_engine_start(struct vrrp_engine *engine)
+{
+	pthread_attr_t attr;
+	int err = pthread_attr_init(&attr);
+
+	if (err)
+		return -err;
+	err = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (!err)
+		err = pthread_create(&engine->thread, &attr, run, engine);
+	pthread_attr_destroy(&attr);
+	engine->started = !err;
+	return -err;
+}
+
+void vrrp_engine_stop(struct vrrp_engine *engine)
+{
+	if (!engine->started)
+		return;
+	atomic_store_explicit(&engine->stop_wanted, true, memory_order_release);
+	ring_bell(engine->wake_fd);
+	pthread_join(engine->thread, NULL);
+	engine->started = false;
+}
+
+/* ---- opening ---- */
+
+static int watch(const struct vrrp_engine *engine, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_waiting(struct vrrp_engine *engine)
+{
+	int err;
+
+	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll_fd < 0)
+		return -errno;
+	engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (engine->wake_fd < 0)
+		return -errno;
+	err = watch(engine, engine->wake_fd);
+	return err ? err : watch(engine, engine->conf.health->event_fd);
+}
+
+static struct vrrp_segment *find_segment(struct vrrp_engine *engine, const char *interface)
+{
+	for (unsigned i = 0; i < engine->n_segments; i++) {
+		if (!strcmp(engine->segments[i].interface, interface))
+			return &engine->segments[i];
+	}
+	return NULL;
+}
+
+/* With the sockets for all virtual routers on it. Strangers do not wake the thread. */
+static int open_segment(struct vrrp_engine *engine, const char *interface, char *error, size_t size)
+{
+	struct vrrp_segment *segment = &engine->segments[engine->n_segments];
+	int err = vrrp_sockets_open(&segment->sockets, interface, engine->conf.router, engine->conf.n,
+				    error, size);
+
+	if (err)
+		return err;
+	engine->n_segments++;
+	snprintf(segment->interface, sizeof(segment->interface), "%s", interface);
+	err = watch(engine, segment->sockets.adverts_fd);
+	if (!err)
+		err = watch(engine, segment->sockets.arp_fd);
+	if (err)
+		snprintf(error, size, "%s: cannot wait for packets: %s", interface, strerror(-err));
+	return err;
+}
+
+static int open_instance(struct vrrp_engine *engine, unsigned i, uint64_t now_ns, char *error, size_t size)
+{
+	const struct vrrp_conf *conf = &engine->conf.router[i];
+	struct vrrp_segment *segment;
+
+	if (!find_segment(engine, conf->interface)) {
+		int err = open_segment(engine, conf->interface, error, size);
+
+		if (err)
+			return err;
+	}
+	segment = find_segment(engine, conf->interface);
+	segment->routers[segment->n++] = &engine->instances[i];
+	vrrp_instance_init(&engine->instances[i], i, conf, &engine->common, &engine->conf.last_words[i],
+			   &segment->sockets, segment->stranger, now_ns);
+	return 0;
+}
+
+static int open_all(struct vrrp_engine *engine, char *error, size_t size)
+{
+	uint64_t now_ns = clock_mono_ns();
+	int err = open_waiting(engine);
+
+	if (err)
+		snprintf(error, size, "vrrp: cannot wait for events: %s", strerror(-err));
+	for (unsigned i = 0; !err && i < engine->conf.n; i++)
+		err = open_instance(engine, i, now_ns, error, size);
+	return err;
+}
+
+int vrrp_engine_open(struct vrrp_engine **engine, const struct vrrp_engine_conf *conf, char *error,
+		     size_t size)
+{
+	struct vrrp_engine *e;
+	int err;
+
+	if (conf->n > VRRP_ROUTERS_MAX) {
+		snprintf(error, size, "vrrp: more than %d virtual routers", VRRP_ROUTERS_MAX);
+		return -E2BIG;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		snprintf(error, size, "vrrp: out of memory");
+		return -ENOMEM;
+	}
+	e->conf = *conf;
+	e->common.leases = conf->leases;
+	e->epoll_fd = e->wake_fd = -1;
+	err = open_all(e, error, size);
+	if (err) {
+		vrrp_engine_close(e);
+		return err;
+	}
+	*engine = e;
+	return 0;
+}
+
+void vrrp_engine_close(struct vrrp_engine *engine)
+{
+	if (!engine)
+		return;
+	for (unsigned i = 0; i < engine->n_segments; i++)
+		vrrp_sockets_close(&engine->segments[i].sockets);
+	if (engine->wake_fd >= 0)
+		close(engine->wake_fd);
+	if (engine->epoll_fd >= 0)
+		close(engine->epoll_fd);
+	free(engine);
+}
+
+/* ---- orders and answers: control thread ---- */
+
+void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct vrrp_link *link)
+{
+	struct vrrp_instance *it = &engine->instances[router];
+
+	vrrp_cell_write(&it->link_cell, it->link_words, link, sizeof(*link));
+	ring_bell(engine->wake_fd);
+}
+
+static void order_release(struct vrrp_engine *engine, unsigned router, bool wanted)
+{
+	for (unsigned i = 0; i < engine->conf.n; i++) {
+		if (i == router || router == VRRP_ROUTERS_MAX)
+			atomic_store_explicit(&engine->instances[i].release_wanted, wanted,
+					      memory_order_release);
+	}
+	ring_bell(engine->wake_fd);
+}
+
+void vrrp_engine_release(struct vrrp_engine *engine, unsigned router)
+{
+	order_release(engine, router, true);
+}
+
+void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router)
+{
+	order_release(engine, router, false);
+}
+
+void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status)
+{
+	struct vrrp_instance *it = &engine->instances[router];
+
+	while (!vrrp_cell_read(&it->status_cell, it->status_words, status, sizeof(*status)))
+		sched_yield();
+}
+
+unsigned vrrp_engine_transitions(struct vrrp_engine *engine, struct vrrp_transition *out, unsigned max,
+				 uint64_t *lost)
+{
+	return vrrp_ring_take(&engine->common.ring, out, max, lost);
+}

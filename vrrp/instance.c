@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * instance.c - lease, last words, orders and status of one virtual router. Contract in instance.h.
+ *
+ * The lease is written in three places: advertise() grants and extends it, revoke() and linger() end it. Everything
+ * that speaks for an address asks for it first, because a turn may begin in one world and, after a SIGSTOP or a
+ * long steal, end in another.
+ */
+#include "vrrp/instance.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/lease.h"
+#include "vrrp/sockets.h"
+
+enum { GROUP = 0xe0000012 };	/* 224.0.0.18 */
+#define FAILURES_WITHIN_NS (600ULL * CLOCK_NS_PER_S)
+
+_Static_assert(sizeof(struct vrrp_link) == 24, "compared octet by octet, so without padding");
+
+/* ---- lease and last words ---- */
+
+static struct vrrp_instance *instance_of(const struct vrrp_router *router)
+{
+	return router->context;
+}
+
+static bool holds_lease(struct vrrp_router *router)
+{
+	const struct lease_page *leases = instance_of(router)->common->leases;
+	uint8_t lease = router->conf->lease;
+
+	return lease_mode(leases, lease) == LEASE_ACTIVE && lease_holds(leases, lease, clock_boot_ns());
+}
+
+static size_t build_advert(const struct vrrp_instance *it, uint8_t priority, uint8_t *frame)
+{
+	const struct vrrp_conf *conf = it->router.conf;
+	const uint8_t *source_mac = conf->virtual_mac ? it->presence.mac : it->link.mac;
+	struct vrrp_advert advert = {
+		.vrid = conf->vrid,
+		.priority = priority,
+		.interval_cs = conf->interval_cs,
+		.count = conf->count,
+	};
+	struct vrrp_path path = {
+		.source = it->router.source,
+		.destination = addr_from_v4(htonl(GROUP)),
+	};
+
+	memcpy(advert.addresses, conf->addresses, conf->count * sizeof(conf->addresses[0]));
+	return vrrp_advert_frame(&advert, &path, conf->checksum, source_mac, frame);
+}
+
+static void silence_last_words(struct vrrp_instance *it)
+{
+	atomic_store_explicit(&it->last_words->active, 0, memory_order_release);
+}
+
+static void prepare_last_words(struct vrrp_instance *it)
+{
+	struct vrrp_last_words *words = it->last_words;
+
+	words->ifindex = it->sockets->ifindex;
+	words->lease = it->router.conf->lease;
+	words->len = (uint32_t)build_advert(it, VRRP_PRIORITY_RELEASE, words->frame);
+	atomic_store_explicit(&words->active, 1, memory_order_release);
+}
+
+static void revoke(struct vrrp_router *router)
+{
+	struct vrrp_instance *it = instance_of(router);
+
+	lease_revoke(it->common->leases, router->conf->lease);
+	silence_last_words(it);
+	it->linger_until_ns = 0;
+}
+
+static void linger(struct vrrp_router *router, uint64_t now_ns)
+{
+	struct vrrp_instance *it = instance_of(router);
+	uint64_t length = (uint64_t)router->conf->linger_ms * CLOCK_NS_PER_MS;
+
+	if (!length) {
+		revoke(router);
+		return;
+	}
+	lease_grant(it->common->leases, router->conf->lease, LEASE_LINGER, clock_boot_ns() + length);
+	silence_last_words(it);
+	it->linger_until_ns = now_ns + length;
+}
+
+static void note_cadence(struct vrrp_instance *it, bool take, uint64_t sent_ns)
+{
+	uint64_t gap = sent_ns - it->last_sent_ns;
+
+	if (!take && gap > it->cadence_worst_ns)
+		it->cadence_worst_ns = gap;
+	it->last_sent_ns = sent_ns;
+}
+
+static bool advertise(struct vrrp_router *router, uint8_t priority, bool take, uint64_t now_ns)
+{
+	struct vrrp_instance *it = instance_of(router);
+	struct lease_page *leases = it->common->leases;
+	uint64_t interval = vrrp_interval_ns(router->conf->interval_cs);
+	uint64_t boot_ns = clock_boot_ns(), mono_ns = clock_mono_ns();
+	struct lease before = leases->entries[router->conf->lease];	/* nobody else writes it */
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = build_advert(it, priority, frame);
+
+	if (priority == VRRP_PRIORITY_RELEASE)
+		return vrrp_sockets_send(it->sockets, frame, len);
+	if (mono_ns - now_ns > interval || (!take && !holds_lease(router)))
+		return false;
+	if (take)
+		prepare_last_words(it);
+	lease_grant(leases, router->conf->lease, LEASE_ACTIVE, boot_ns + 3 * interval);
+	if (!vrrp_sockets_send(it->sockets, frame, len)) {
+		lease_grant(leases, router->conf->lease, before.mode, before.until_ns);
+		if (take)
+			silence_last_words(it);
+		return false;
+	}
+	it->linger_until_ns = 0;
+	note_cadence(it, take, mono_ns);
+	return true;
+}
+
+/* ---- the machine's other actions ---- */
+
+static void announce(struct vrrp_router *router, uint64_t now_ns)
+{
+	if (holds_lease(router))
+		vrrp_presence_announce(&instance_of(router)->presence, now_ns);
+}
+
+static bool is_failure(enum vrrp_event event)
+{
+	return event == VRRP_EV_FAULT || event == VRRP_EV_DEMOTE || event == VRRP_EV_LAPSED ||
+	       event == VRRP_EV_LATE;
+}
+
+static void note_failure(struct vrrp_instance *it, uint64_t now_ns)
+{
+	for (unsigned i = 1; i < VRRP_FAILURES_KEPT; i++)
+		it->failures_ns[i - 1] = it->failures_ns[i];
+	it->failures_ns[VRRP_FAILURES_KEPT - 1] = now_ns;
+}
+
+/* Who fails again and again stays Backup for as long as there is a peer. */
+static void damp(struct vrrp_instance *it, uint64_t now_ns)
+{
+	uint64_t oldest = it->failures_ns[0], until = oldest + FAILURES_WITHIN_NS;
+
+	if (oldest && now_ns < until && it->router.preempt_from_ns < until)
+		it->router.preempt_from_ns = until;
+}
+
+static void changed(struct vrrp_router *router, enum vrrp_state from, enum vrrp_event event,
+		    const char *cause, uint64_t now_ns)
+{
+	struct vrrp_instance *it = instance_of(router);
+	struct vrrp_transition transition = {
+		.wall_ns = clock_wall_ns(),
+		.mono_ns = now_ns,
+		.router = (uint8_t)it->index,
+		.from = (uint8_t)from,
+		.to = (uint8_t)router->state,
+		.event = (uint8_t)event,
+	};
+
+	if (from == VRRP_ACTIVE)
+		vrrp_presence_stop(&it->presence);
+	if (is_failure(event))
+		note_failure(it, now_ns);
+	damp(it, now_ns);
+	snprintf(transition.cause, sizeof(transition.cause), "%s", cause);
+	vrrp_ring_put(&it->common->ring, &transition);
+	it->common->news = true;
+	log_info("vrrp %s/%u: %s to %s, %s: %s", router->conf->interface, router->conf->vrid,
+		 vrrp_state_name(from), vrrp_state_name(router->state), vrrp_event_name(event), cause);
+}
+
+static const struct vrrp_actions actions = {
+	.advertise = advertise,
+	.holds = holds_lease,
+	.announce = announce,
+	.revoke = revoke,
+	.linger = linger,
+	.changed = changed,
+};
+
+void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct vrrp_conf *conf,
+			struct vrrp_common *common, struct vrrp_last_words *last_words,
+			const struct vrrp_sockets *sockets, const char *stranger, uint64_t now_ns)
+{
+	it->index = index;
+	it->common = common;
+	it->last_words = last_words;
+	it->sockets = sockets;
+	it->stranger = stranger;
+	vrrp_router_init(&it->router, conf, &actions, it, now_ns);
+	vrrp_presence_init(&it->presence, conf, sockets);
+	lease_revoke(common->leases, conf->lease);
+	silence_last_words(it);
+	vrrp_instance_publish(it, true, now_ns);
+}
+
+bool vrrp_instance_owns(struct vrrp_instance *it)
+{
+	return it->router.state == VRRP_ACTIVE && holds_lease(&it->router);
+}
+
+/* ---- timers ---- */
+
+void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns)
+{
+	vrrp_router_timers(&it->router, now_ns);
+	if (it->linger_until_ns && now_ns >= it->linger_until_ns)
+		revoke(&it->router);
+	if (vrrp_presence_due(&it->presence) > now_ns)
+		return;
+	if (vrrp_instance_owns(it))
+		vrrp_presence_timers(&it->presence, now_ns);
+	else
+		vrrp_presence_stop(&it->presence);
+}
+
+uint64_t vrrp_instance_due(const struct vrrp_instance *it)
+{
+	uint64_t due = vrrp_router_due(&it->router), presence = vrrp_presence_due(&it->presence);
+
+	if (presence < due)
+		due = presence;
+	if (it->linger_until_ns && it->linger_until_ns < due)
+		due = it->linger_until_ns;
+	return due;
+}
+
+bool vrrp_instance_is_idle(const struct vrrp_instance *it)
+{
+	return it->router.state == VRRP_INITIALIZE && !it->linger_until_ns;
+}
+
+/* ---- orders and health ---- */
+
+/* While Active: what says where the addresses are has changed, and so must what is said of it. */
+static void change_place(struct vrrp_instance *it, uint64_t now_ns)
+{
+	char source[ADDR_TEXT_MAX];
+
+	silence_last_words(it);
+	prepare_last_words(it);
+	if (!it->router.conf->virtual_mac)
+		vrrp_presence_announce(&it->presence, now_ns);
+	log_info("vrrp %s/%u: source address is now %s", it->router.conf->interface,
+		 it->router.conf->vrid, addr_format(&it->link.source, source, sizeof(source)));
+}
+
+/* An IPv4 address of this host on the interface, and not one that moves. */
+static bool has_source(const struct vrrp_instance *it)
+{
+	const struct vrrp_conf *conf = it->router.conf;
+	const struct addr *source = &it->link.source;
+
+	for (unsigned i = 0; i < conf->count; i++) {
+		if (addr_equal(source, &conf->addresses[i]))
+			return false;
+	}
+	return addr_is_v4(source) && !addr_is_special(source);
+}
+
+static void take_link(struct vrrp_instance *it, const struct vrrp_link *link, uint64_t now_ns)
+{
+	struct vrrp_link before = it->link;
+
+	it->link = *link;
+	vrrp_presence_set_mac(&it->presence, link->mac);
+	if (!has_source(it))
+		return;			/* the last words of an Active stay those of its old address */
+	it->router.source = link->source;
+	if (vrrp_instance_owns(it) && (!addr_equal(&before.source, &link->source) ||
+				       memcmp(before.mac, link->mac, sizeof(link->mac))))
+		change_place(it, now_ns);
+}
+
+void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns)
+{
+	struct vrrp_link link;
+
+	it->released = it->common->stopping ||
+		       atomic_load_explicit(&it->release_wanted, memory_order_acquire);
+	/* Found half written: control rings again when it is done. */
+	if (vrrp_cell_read(&it->link_cell, it->link_words, &link, sizeof(link)) &&
+	    memcmp(&link, &it->link, sizeof(link)))
+		take_link(it, &link, now_ns);
+}
+
+/* What keeps this router from serving, as a list; "" = nothing. */
+static void list_missing(const struct vrrp_instance *it, char *text, size_t size)
+{
+	const char *fault = it->common->fault;
+
+	snprintf(text, size, "%s%s%s%s%s", it->link.up ? "" : ", link down",
+		 has_source(it) ? "" : ", no IPv4 address of its own",
+		 it->link.ready ? "" : ", data plane not ready",
+		 fault ? ", condition " : "", fault ? fault : "");
+	if (text[0])
+		memmove(text, text + 2, strlen(text) - 1);
+}
+
+/* Is the peer only there because nobody better is? */
+static bool peer_is_last_resort(const struct vrrp_router *router, uint64_t now_ns)
+{
+	const struct vrrp_peer *peer = &router->peer;
+
+	return peer->priority == 1 && now_ns - peer->heard_ns < vrrp_down_ns(1, peer->interval_cs);
+}
+
+static void recover(struct vrrp_instance *it, uint64_t now_ns)
+{
+	struct vrrp_router *router = &it->router;
+
+	if (!router->demoted)
+		return;
+	vrrp_router_recovered(router, now_ns);
+	/* Any box that serves well is better than two that do not: no delay. */
+	if (peer_is_last_resort(router, now_ns))
+		router->preempt_from_ns = now_ns;
+	damp(it, now_ns);
+}
+
+static void fail(struct vrrp_instance *it, enum vrrp_event event, uint64_t now_ns)
+{
+	char cause[sizeof(it->status.missing)];
+
+	list_missing(it, cause, sizeof(cause));
+	vrrp_router_event(&it->router, event, cause, now_ns);
+}
+
+void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)
+{
+	struct vrrp_router *router = &it->router;
+	bool connected = it->link.up && it->link.ready && has_source(it);
+	bool faulty = it->common->fault, before = it->serviceable;
+
+	it->serviceable = connected && (!faulty || router->conf->last_resort);
+	if (router->weights != it->common->weights)
+		vrrp_router_weights(router, it->common->weights, now_ns);
+	if (it->linger_until_ns && (!connected || faulty))
+		revoke(router);
+
+	if (!it->serviceable && (before || router->state != VRRP_INITIALIZE))
+		fail(it, VRRP_EV_FAULT, now_ns);
+	else if (it->serviceable && faulty && !router->demoted)
+		fail(it, VRRP_EV_DEMOTE, now_ns);
+	else if (it->serviceable && !faulty)
+		recover(it, now_ns);
+
+	if (it->released && router->state != VRRP_INITIALIZE)
+		vrrp_router_event(router, VRRP_EV_RELEASE,
+				  it->common->stopping ? "clean stop" : "release command", now_ns);
+	else if (!it->released && it->serviceable && router->state == VRRP_INITIALIZE)
+		vrrp_router_event(router, VRRP_EV_STARTUP, "all that is needed is there", now_ns);
+}
+
+/* ---- status ---- */
+
+static void fill_status(const struct vrrp_instance *it, struct vrrp_status *status, uint64_t now_ns)
+{
+	const struct vrrp_router *r = &it->router;
+	const struct vrrp_presence *p = &it->presence;
+
+	*status = (struct vrrp_status){
+		.state = r->state,
+		.released = it->released,
+		.lingering = it->linger_until_ns != 0,
+		.since_ns = r->since_ns,
+		.priority = r->conf->priority,
+		.effective_priority = vrrp_router_priority(r),
+		.weights = r->weights,
+		.demoted = r->demoted,
+		.holding = r->conf->preempt && now_ns < r->preempt_from_ns,
+		.preempt_from_ns = r->preempt_from_ns,
+		.source = r->source,
+		.peer = r->peer,
+		.other = r->other,
+		.transitions = r->transitions,
+		.became_active = r->became_active,
+		.sent = r->sent,
+		.sent_release = r->sent_release,
+		.send_errors = r->send_errors,
+		.heard = r->heard,
+		.heard_release = r->heard_release,
+		.missed = r->missed,
+		.two_actives = r->two_actives,
+		.interval_errors = r->interval_errors,
+		.address_list_errors = r->address_list_errors,
+		.late = r->late,
+		.lapsed = r->lapsed,
+		.announcements = p->announcements,
+		.arp_requests = p->requests,
+		.arp_replies = p->replies,
+		.arp_limited = p->limited,
+		.foreign = it->foreign,
+		.cadence_worst_ns = it->cadence_worst_ns,
+		.realtime = it->common->realtime,
+	};
+	if (r->state == VRRP_INITIALIZE)
+		list_missing(it, status->missing, sizeof(status->missing));
+	status->waiting = status->missing[0] && !it->released;
+	snprintf(status->cause, sizeof(status->cause), "%s", r->cause);
+	snprintf(status->conflict, sizeof(status->conflict), "%s", p->conflict);
+	snprintf(status->stranger, sizeof(status->stranger), "%s", it->stranger);
+	memcpy(status->rejected, r->rejected, sizeof(status->rejected));
+}
+
+/* What control should look at soon. Counters are not of that kind. */
+static bool has_news(const struct vrrp_instance *it)
+{
+	const struct vrrp_router *r = &it->router;
+	const struct vrrp_status *s = &it->status;
+
+	return s->state != r->state || s->released != it->released || s->weights != r->weights ||
+	       s->lingering != (it->linger_until_ns != 0) || s->demoted != r->demoted ||
+	       s->peer.priority != r->peer.priority ||
+	       !addr_equal(&s->peer.address, &r->peer.address) || !addr_equal(&s->source, &r->source);
+}
+
+/* What only the regular look finds. */
+static bool looks_new(const struct vrrp_status *a, const struct vrrp_status *b)
+{
+	return a->holding != b->holding || a->effective_priority != b->effective_priority ||
+	       strcmp(a->missing, b->missing) != 0 ||
+	       strcmp(a->conflict, b->conflict) != 0 || strcmp(a->stranger, b->stranger) != 0;
+}
+
+void vrrp_instance_publish(struct vrrp_instance *it, bool always, uint64_t now_ns)
+{
+	bool news = has_news(it);
+	struct vrrp_status status;
+
+	if (!news && !always)
+		return;
+	fill_status(it, &status, now_ns);
+	if (news || looks_new(&status, &it->status))
+		it->common->news = true;
+	it->status = status;
+	vrrp_cell_write(&it->status_cell, it->status_words, &status, sizeof(status));
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * instance.h - one virtual router at work: the machine of fsm.h, its lease, its last words, its presence on the
+ * network, and what control wants of it. VRRP thread only, except for what is marked.
+ */
+#ifndef VRRP_INSTANCE_H
+#define VRRP_INSTANCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/log.h"
+#include "vrrp/engine.h"
+#include "vrrp/presence.h"
+#include "vrrp/publish.h"
+
+struct lease_page;
+struct vrrp_sockets;
+
+enum { VRRP_FAILURES_KEPT = 3 };
+
+/* What the virtual routers of an engine share. */
+struct vrrp_common {
+	struct lease_page *leases;
+	const char *fault;		/* name of a condition that has failed; NULL = none */
+	uint8_t weights;		/* sum of those that have failed */
+	bool stopping;			/* everything is given up, for good */
+	bool realtime;
+	bool news;			/* ring control's bell at the end of the turn */
+	struct vrrp_ring ring;
+};
+
+struct vrrp_instance {
+	struct vrrp_router router;
+	struct vrrp_common *common;
+	const struct vrrp_sockets *sockets;
+	const char *stranger;		/* of its interface, for the status */
+	unsigned index;
+	struct vrrp_presence presence;
+	struct vrrp_last_words *last_words;
+	struct vrrp_link link;		/* as control last said */
+	uint64_t linger_until_ns;	/* 0 = not lingering */
+	uint64_t failures_ns[VRRP_FAILURES_KEPT];	/* oldest first */
+	uint64_t last_sent_ns, cadence_worst_ns;
+	uint64_t foreign;
+	bool released;			/* by command, until resume */
+	bool serviceable;		/* the last review found nothing missing */
+	struct log_limit reject_log[VRRP_REJECTS];
+	struct vrrp_status status;	/* as last published */
+
+	/* orders: control writes */
+	_Atomic bool release_wanted;
+	struct vrrp_cell link_cell;
+	_Atomic uint64_t link_words[VRRP_CELL_WORDS(struct vrrp_link)];
+	/* control reads */
+	struct vrrp_cell status_cell;
+	_Atomic uint64_t status_words[VRRP_CELL_WORDS(struct vrrp_status)];
+};
+
+/* The instance is all zero. Control thread. */
+void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct vrrp_conf *conf,
+			struct vrrp_common *common, struct vrrp_last_words *last_words,
+			const struct vrrp_sockets *sockets, const char *stranger, uint64_t now_ns);
+
+/* Active, and on a lease that holds now: may speak for the addresses. */
+bool vrrp_instance_owns(struct vrrp_instance *it);
+
+/* The machine's timers, announcements, the end of a linger. */
+void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns);
+/* Takes up what control has ordered. */
+void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns);
+/* Raises the events that follow from health, link and orders. */
+void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns);
+/* When vrrp_instance_timers() has something to do; UINT64_MAX = not. */
+uint64_t vrrp_instance_due(const struct vrrp_instance *it);
+/* In Initialize, and nobody is answered any more. */
+bool vrrp_instance_is_idle(const struct vrrp_instance *it);
+
+/* Writes the status if something of note has changed, or always. */
+void vrrp_instance_publish(struct vrrp_instance *it, bool always, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * segment.c - advertisements, strangers and ARP of one interface. Contract in segment.h.
+ */
+#include "vrrp/segment.h"
+
+#include <linux/if_ether.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vrrp/instance.h"
+
+enum {
+	ADVERTS_PER_TURN = 4096,	/* more than the socket's buffer holds */
+	ARP_PER_TURN = 32,
+	STRANGERS_PER_TICK = 16,
+	VRID_NONE = 0,			/* no virtual router has it */
+};
+#define STRANGER_KEPT_NS (60ULL * CLOCK_NS_PER_S)
+#define LOG_EVERY_NS (10ULL * CLOCK_NS_PER_S)
+
+/* The first two octets behind the IPv4 header; zero when the packet is too short for them. */
+static uint8_t peek(const uint8_t *packet, size_t len, size_t at)
+{
+	size_t header = len ? (packet[0] & 0x0f) * 4u : 0;
+
+	return header + at < len ? packet[header + at] : 0;
+}
+
+static uint8_t peek_version(const uint8_t *packet, size_t len)
+{
+	return peek(packet, len, 0) >> 4;
+}
+
+static uint8_t peek_vrid(const uint8_t *packet, size_t len)
+{
+	return peek(packet, len, 1);
+}
+
+static struct vrrp_instance *find_router(const struct vrrp_segment *segment, uint8_t vrid)
+{
+	for (unsigned i = 0; i < segment->n; i++) {
+		if (vrid != VRID_NONE && segment->routers[i]->router.conf->vrid == vrid)
+			return segment->routers[i];
+	}
+	return NULL;
+}
+
+/* ---- advertisements ---- */
+
+static void reject(struct vrrp_instance *it, enum vrrp_reject why, const struct vrrp_path *path,
+		   uint64_t now_ns)
+{
+	char source[ADDR_TEXT_MAX];
+	uint32_t held_back;
+
+	it->router.rejected[why]++;
+	if (log_limit_pass(&it->reject_log[why], now_ns, LOG_EVERY_NS, &held_back))
+		log_warning("vrrp %s/%u: advertisement from %s rejected: %s (%u more not logged)",
+			    it->router.conf->interface, it->router.conf->vrid,
+			    addr_format(&path->source, source, sizeof(source)),
+			    vrrp_reject_name(why), held_back);
+}
+
+/* When the kernel received it, by the monotonic clock. The machine bounds what a stepped wall clock makes of it. */
+static uint64_t heard_at(uint64_t stamp_ns, uint64_t wall_ns, uint64_t now_ns)
+{
+	uint64_t age = stamp_ns && wall_ns > stamp_ns ? wall_ns - stamp_ns : 0;
+
+	return age < now_ns ? now_ns - age : 0;
+}
+
+/* The socket's filter let it pass, so there is a VRID, and it is one of ours. */
+static void hear_advert(struct vrrp_segment *segment, const uint8_t *frame, size_t len, uint64_t heard_ns,
+			uint64_t now_ns)
+{
+	const uint8_t *packet = frame + ETH_HLEN;
+	struct vrrp_instance *it = find_router(segment, peek_vrid(packet, len - ETH_HLEN));
+	struct vrrp_advert advert;
+	struct vrrp_path path;
+	enum vrrp_checksum used;
+	enum vrrp_reject why;
+
+	if (!it)
+		return;
+	why = vrrp_advert_decode(packet, len - ETH_HLEN, it->router.conf->checksum_rx, &advert, &path, &used);
+	if (!why && addr_equal(&path.source, &it->router.source))
+		why = VRRP_REJECT_OWN;
+	if (why) {
+		reject(it, why, &path, now_ns);
+		return;
+	}
+	memcpy(it->presence.peer_mac, frame + ETH_ALEN, ETH_ALEN);
+	vrrp_router_heard(&it->router, &advert, &path.source, used, heard_ns, now_ns);
+}
+
+void vrrp_segment_hear_adverts(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
+{
+	uint64_t wall_ns = clock_wall_ns();
+	unsigned n, done = 0;
+
+	do {
+		n = vrrp_inbox_receive(inbox, segment->sockets.adverts_fd, VRRP_INBOX);
+		for (unsigned i = 0; i < n; i++)
+			hear_advert(segment, inbox->frames[i], vrrp_inbox_len(inbox, i),
+				    heard_at(vrrp_inbox_stamp(inbox, i), wall_ns, now_ns), now_ns);
+		done += n;
+	} while (n == VRRP_INBOX && done < ADVERTS_PER_TURN);
+}
+
+/* ---- strangers: counted and named, never heard ---- */
+
+static void name_stranger(struct vrrp_segment *segment, enum vrrp_reject why, const uint8_t *packet,
+			  size_t len, const struct vrrp_path *path, uint64_t now_ns)
+{
+	char source[ADDR_TEXT_MAX], what[24];
+	uint32_t held_back;
+
+	if (why == VRRP_REJECT_VERSION)
+		snprintf(what, sizeof(what), "VRRPv%u", peek_version(packet, len));
+	else
+		snprintf(what, sizeof(what), "%s",
+			 why == VRRP_REJECT_VRID ? "another router" : vrrp_reject_name(why));
+	segment->stranger_ns = now_ns;
+	snprintf(segment->stranger, sizeof(segment->stranger), "%s, %s, VRID %u",
+		 addr_format(&path->source, source, sizeof(source)), what, peek_vrid(packet, len));
+	if (log_limit_pass(&segment->stranger_log, now_ns, LOG_EVERY_NS, &held_back))
+		log_warning("vrrp %s: ignored: %s (%u more not logged)", segment->interface,
+			    segment->stranger, held_back);
+}
+
+static void hear_stranger(struct vrrp_segment *segment, const uint8_t *packet, size_t len, uint64_t now_ns)
+{
+	struct vrrp_instance *it = find_router(segment, peek_vrid(packet, len));
+	struct vrrp_advert advert;
+	struct vrrp_path path;
+	enum vrrp_checksum used;
+	enum vrrp_reject why = vrrp_advert_decode(packet, len, VRRP_CHECKSUM_BOTH, &advert, &path, &used);
+
+	if (!why)
+		why = VRRP_REJECT_VRID;
+	if (!it)
+		it = segment->routers[0];
+	it->router.rejected[why]++;
+	it->foreign++;
+	name_stranger(segment, why, packet, len, &path, now_ns);
+}
+
+void vrrp_segment_sample_strangers(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
+{
+	unsigned n = vrrp_inbox_receive(inbox, segment->sockets.strangers_fd, STRANGERS_PER_TICK);
+
+	for (unsigned i = 0; i < n; i++)
+		hear_stranger(segment, inbox->frames[i] + ETH_HLEN, vrrp_inbox_len(inbox, i) - ETH_HLEN, now_ns);
+	segment->routers[0]->foreign += vrrp_sockets_overflow(&segment->sockets);
+	if (segment->stranger[0] && now_ns - segment->stranger_ns > STRANGER_KEPT_NS)
+		segment->stranger[0] = '\0';
+}
+
+/* ---- ARP ---- */
+
+void vrrp_segment_hear_arp(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
+{
+	unsigned n = vrrp_inbox_receive(inbox, segment->sockets.arp_fd, ARP_PER_TURN);
+	struct vrrp_arp arp;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!vrrp_arp_read(inbox->frames[i], vrrp_inbox_len(inbox, i), &arp))
+			continue;
+		for (unsigned r = 0; r < segment->n; r++)
+			vrrp_presence_hear(&segment->routers[r]->presence, &arp,
+					   vrrp_instance_owns(segment->routers[r]), now_ns);
+	}
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sockets.c - packet sockets with classic filters. Contract in sockets.h.
+ *
+ * A filter is attached before the socket is bound to a protocol, so no unfiltered frame is ever queued. The one for
+ * advertisements keeps strangers from waking the real-time thread; the strangers' socket has its complement and is
+ * read now and then. Both programs come from one function and cannot drift apart.
+ *
+ * A packet socket on a device also sees frames of its VLAN devices, tag removed: there the frame's device is
+ * another one. Frames of a VLAN that has no device here are marked as somebody else's, although they are multicast.
+ */
+#include "vrrp/sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "vrrp/advert.h"
+#include "vrrp/engine.h"
+
+enum {
+	GROUP = 0xe0000012,			/* 224.0.0.18 */
+	ADVERTS_BUFFER = 1024 * 1024,		/* under three thousand frames: read in a few milliseconds */
+	STRANGERS_BUFFER = 16 * 1024,
+	ARP_BUFFER = 256 * 1024,
+	SEND_PRIORITY = 7,			/* TC_PRIO_CONTROL: ahead of data in the default qdisc */
+	SEND_PRIORITY_PLAIN = 6,		/* the highest that needs no privilege */
+
+	ETH_GROUP_BIT = 1,			/* of the first octet */
+	AT_IP = ETH_HLEN,
+	AT_IP_TTL = ETH_HLEN + 8,
+	AT_IP_PROTOCOL = ETH_HLEN + 9,
+	AT_ARP_SENDER = ETH_HLEN + 14,
+	AT_ARP_TARGET = ETH_HLEN + 24,
+	VERSION_3_ADVERT = 0x31,
+
+	DROP = 0,
+	ACCEPT = 0xffff,
+	PROGRAM_MAX = 64 + 4 * VRRP_ROUTERS_MAX * VRRP_ADDRESSES_MAX,
+};
+
+/* ---- filters ---- */
+
+struct program {
+	struct sock_filter code[PROGRAM_MAX];
+	unsigned short n;
+};
+
+static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jump_true, uint8_t jump_false)
+{
+	p->code[p->n++] = (struct sock_filter){ code, jump_true, jump_false, k };
+}
+
+static void load(struct program *p, uint16_t how, uint32_t k)
+{
+	emit(p, BPF_LD | how, k, 0, 0);
+}
+
+static void verdict(struct program *p, uint32_t keep)
+{
+	emit(p, BPF_RET | BPF_K, keep, 0, 0);
+}
+
+static void verdict_if(struct program *p, uint32_t value, uint32_t keep)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	verdict(p, keep);
+}
+
+static void verdict_unless(struct program *p, uint32_t value, uint32_t keep)
+{
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+	verdict(p, keep);
+}
+
+static void verdict_if_below(struct program *p, uint32_t value, uint32_t keep)
+{
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, value, 1, 0);
+	verdict(p, keep);
+}
+
+static void drop_other_devices(struct program *p, int ifindex)
+{
+	load(p, BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
+	verdict_unless(p, (uint32_t)ifindex, DROP);
+}
+
+static void drop_groups_of_others(struct program *p)
+{
+	load(p, BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 0, 3);
+	load(p, BPF_B | BPF_ABS, 0);
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, ETH_GROUP_BIT, 0, 1);
+	verdict(p, DROP);
+}
+
+/* Protocol 112 in IPv4: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind
+ * the end of a frame drops it, so the length is looked at first. */
+static void filter_adverts(struct program *p, int ifindex, const struct vrrp_conf *const *conf,
+			   unsigned n, uint32_t ours, uint32_t others)
+{
+	drop_other_devices(p, ifindex);
+	drop_groups_of_others(p);
+	load(p, BPF_B | BPF_ABS, AT_IP_PROTOCOL);
+	verdict_unless(p, VRRP_PROTOCOL, DROP);
+	load(p, BPF_B | BPF_ABS, AT_IP_TTL);
+	verdict_unless(p, VRRP_TTL, others);
+	emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, 0, 0);
+	load(p, BPF_W | BPF_LEN, 0);
+	emit(p, BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0);
+	verdict_if_below(p, AT_IP + 2, others);
+	load(p, BPF_B | BPF_IND, AT_IP);
+	verdict_unless(p, VERSION_3_ADVERT, others);
+	load(p, BPF_B | BPF_IND, AT_IP + 1);
+	for (unsigned i = 0; i < n; i++)
+		verdict_if(p, conf[i]->vrid, ours);
+	verdict(p, others);
+}
+
+static void accept_addresses(struct program *p, uint32_t at, const struct vrrp_conf *const *conf,
+			     unsigned n)
+{
+	load(p, BPF_W | BPF_ABS, at);
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned a = 0; a < conf[i]->count; a++)
+			verdict_if(p, ntohl(addr_v4_be(&conf[i]->addresses[a])), ACCEPT);
+	}
+}
+
+static void filter_arp(struct program *p, int ifindex, const struct vrrp_conf *const *conf, unsigned n)
+{
+	drop_other_devices(p, ifindex);
+	drop_groups_of_others(p);
+	accept_addresses(p, AT_ARP_TARGET, conf, n);
+	accept_addresses(p, AT_ARP_SENDER, conf, n);
+	verdict(p, DROP);
+}
+
+/* ---- opening ---- */
+
+/* protocol 0: receives nothing. *fd is set as soon as there is one. 0 or -errno. */
+static int open_packet(int *fd, int ifindex, uint16_t protocol, const struct program *filter, int buffer)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+		.sll_ifindex = ifindex,
+	};
+	int on = 1;
+
+	*fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return -errno;
+	if (filter) {
+		struct sock_fprog prog = { filter->n, (struct sock_filter *)filter->code };
+
+		if (setsockopt(*fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ||
+		    setsockopt(*fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
+		    setsockopt(*fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0)
+			return -errno;
+		if (setsockopt(*fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 &&
+		    setsockopt(*fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer)) < 0)
+			return -errno;
+	}
+	return bind(*fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+}
+
+/* By a UDP socket and not by a packet membership: only so does the kernel report it to snooping switches. */
+static int join_group(int *fd, int ifindex)
+{
+	struct ip_mreqn group = {
+		.imr_multiaddr.s_addr = htonl(GROUP),
+		.imr_ifindex = ifindex,
+	};
+
+	*fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	return setsockopt(*fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -errno : 0;
+}
+
+static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct packet_mreq mac = {
+			.mr_ifindex = s->ifindex,
+			.mr_type = PACKET_MR_UNICAST,
+			.mr_alen = ETH_ALEN,
+		};
+
+		if (!conf[i]->virtual_mac)
+			continue;
+		vrrp_virtual_mac(conf[i]->vrid, false, mac.mr_address);
+		if (setsockopt(s->send_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mac, sizeof(mac)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int open_sender(struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+{
+	int priority = SEND_PRIORITY, err = open_packet(&s->send_fd, s->ifindex, 0, NULL, 0);
+
+	if (err)
+		return err;
+	if (setsockopt(s->send_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0) {
+		priority = SEND_PRIORITY_PLAIN;
+		if (setsockopt(s->send_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0)
+			return -errno;
+	}
+	return add_virtual_macs(s, conf, n);
+}
+
+static int open_receivers(struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+{
+	struct program adverts = { .n = 0 }, strangers = { .n = 0 }, arp = { .n = 0 };
+	int err;
+
+	filter_adverts(&adverts, s->ifindex, conf, n, ACCEPT, DROP);
+	filter_adverts(&strangers, s->ifindex, conf, n, DROP, ACCEPT);
+	filter_arp(&arp, s->ifindex, conf, n);
+	err = open_packet(&s->adverts_fd, s->ifindex, ETH_P_IP, &adverts, ADVERTS_BUFFER);
+	if (!err)
+		err = open_packet(&s->strangers_fd, s->ifindex, ETH_P_IP, &strangers, STRANGERS_BUFFER);
+	if (!err)
+		err = open_packet(&s->arp_fd, s->ifindex, ETH_P_ARP, &arp, ARP_BUFFER);
+	return err;
+}
+
+int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface,
+		      const struct vrrp_conf *conf, unsigned n, char *error, size_t size)
+{
+	const struct vrrp_conf *here[VRRP_ROUTERS_MAX];
+	unsigned n_here = 0;
+	int err;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!strcmp(conf[i].interface, interface))
+			here[n_here++] = &conf[i];
+	}
+	*sockets = (struct vrrp_sockets){ (int)if_nametoindex(interface), -1, -1, -1, -1, -1 };
+	if (!sockets->ifindex) {
+		snprintf(error, size, "vrrp: no interface %s", interface);
+		return -ENODEV;
+	}
+	err = join_group(&sockets->group_fd, sockets->ifindex);
+	if (err) {
+		snprintf(error, size, "%s: cannot join 224.0.0.18: %s", interface, strerror(-err));
+		goto err_close;
+	}
+	err = open_receivers(sockets, here, n_here);
+	if (!err)
+		err = open_sender(sockets, here, n_here);
+	if (err) {
+		snprintf(error, size, "%s: packet sockets of vrrp: %s", interface, strerror(-err));
+		goto err_close;
+	}
+	return 0;
+
+err_close:
+	vrrp_sockets_close(sockets);
+	return err;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void vrrp_sockets_close(struct vrrp_sockets *sockets)
+{
+	close_one(&sockets->send_fd);
+	close_one(&sockets->arp_fd);
+	close_one(&sockets->strangers_fd);
+	close_one(&sockets->adverts_fd);
+	close_one(&sockets->group_fd);
+}
+
+/* ---- sending and receiving ---- */
+
+bool vrrp_sockets_send(const struct vrrp_sockets *sockets, const uint8_t *frame, size_t len)
+{
+	return send(sockets->send_fd, frame, len, MSG_DONTWAIT) == (ssize_t)len;
+}
+
+uint32_t vrrp_sockets_overflow(const struct vrrp_sockets *sockets)
+{
+	struct tpacket_stats stats = { 0 };
+	socklen_t len = sizeof(stats);
+
+	/* Reading resets them. */
+	if (getsockopt(sockets->strangers_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0)
+		return 0;
+	return stats.tp_drops;
+}
+
+static void prepare(struct vrrp_inbox *inbox, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		inbox->vectors[i] = (struct iovec){ inbox->frames[i], VRRP_RECEIVE_MAX };
+		inbox->messages[i].msg_hdr = (struct msghdr){
+			.msg_iov = &inbox->vectors[i],
+			.msg_iovlen = 1,
+			.msg_control = inbox->control[i].room,
+			.msg_controllen = sizeof(inbox->control[i].room),
+		};
+	}
+}
+
+unsigned vrrp_inbox_receive(struct vrrp_inbox *inbox, int fd, unsigned max)
+{
+	int n;
+
+	if (max > VRRP_INBOX)
+		max = VRRP_INBOX;
+	prepare(inbox, max);
+	n = recvmmsg(fd, inbox->messages, max, MSG_DONTWAIT, NULL);
+	/* An interface that went down is told once, and hides what waits behind it. */
+	if (n < 0 && errno == ENETDOWN)
+		n = recvmmsg(fd, inbox->messages, max, MSG_DONTWAIT, NULL);
+	return n < 0 ? 0 : (unsigned)n;
+}
+
+uint64_t vrrp_inbox_stamp(struct vrrp_inbox *inbox, unsigned i)
+{
+	struct msghdr *header = &inbox->messages[i].msg_hdr;
+	struct timespec stamp;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
+			continue;
+		memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+		return (uint64_t)stamp.tv_sec * CLOCK_NS_PER_S + (uint64_t)stamp.tv_nsec;
+	}
+	return 0;
+}
