@@ -39,7 +39,7 @@ DATAPLANE := dataplane/acl.c dataplane/clients.c dataplane/conf.c dataplane/edns
 	dataplane/vmac.c dataplane/worker.c dataplane/xsk.c
 NODE := node/build.c node/capture.c node/commands.c node/config.c node/control.c node/document.c \
 	node/explain.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
-	node/privs.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c \
+	node/privs.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c node/silence.c \
 	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
 	node/vip.c node/vrrp.c node/vrrpstatus.c
 VRRP := $(wildcard vrrp/*.c)
@@ -142,6 +142,7 @@ install: all
 	install -D -m 755 $(B)/tandemd $(DESTDIR)$(PREFIX)/sbin/tandemd
 	install -D -m 755 $(B)/tandemctl $(DESTDIR)$(PREFIX)/bin/tandemctl
 	install -D -m 644 etc/dd1.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd1.conf
+	install -D -m 644 etc/dd1-interface-mac.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd1-interface-mac.conf
 	install -D -m 644 etc/dd2.conf $(DESTDIR)$(PREFIX)/share/doc/tandem/dd2.conf
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/tandem/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/tandem/copyright

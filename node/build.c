@@ -44,9 +44,13 @@ static int build_listens(struct build *build)
 		struct endpoint endpoint = { config->listens[i].address, (uint16_t)config->listens[i].port };
 		struct dp_listen *listen = &conf->listen[i];
 		int at = build->old ? dp_conf_listen(build->old, &endpoint.addr, endpoint.port) : -1;
+		int router = config_router(config, &endpoint.addr);
 		int err = 0;
 
-		*listen = (struct dp_listen){ .endpoint = endpoint, .lease = LEASE_NONE };
+		*listen = (struct dp_listen){
+			.endpoint = endpoint,
+			.lease = router >= 0 ? (uint8_t)router : LEASE_NONE,
+		};
 		if (at >= 0)
 			listen->listener = dp_listener_ref(build->old->listen[at].listener);
 		else

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "node/capture.h"
 #include "node/control.h"
 #include "node/document.h"
@@ -16,6 +17,8 @@
 #include "node/node.h"
 #include "node/reload.h"
 #include "node/status.h"
+#include "node/vrrp.h"
+#include "node/vrrpstatus.h"
 
 static void run_ping(struct node *node, struct control_client *client, const json_t *request)
 {
@@ -67,6 +70,63 @@ static void run_query(struct node *node, struct control_client *client, const js
 		control_answer(client, answer);
 	else
 		control_refuse(client, "%s", error);
+}
+
+/* ---- virtual routers ---- */
+
+static void run_history(struct node *node, struct control_client *client, const json_t *request)
+{
+	(void)request;
+	control_answer(client, vrrpstatus_history(node));
+}
+
+/* Gives the order to the routers with this number, 0 = all; returns their names. */
+static json_t *order_routers(struct node *node, void (*order)(struct node_vrrp *vrrp, unsigned router),
+			     json_int_t vrid)
+{
+	json_t *names = json_array();
+
+	for (unsigned i = 0; node->vrrp && i < node_vrrp_count(node->vrrp); i++) {
+		const struct vrrp_conf *conf = node_vrrp_conf(node->vrrp, i);
+
+		if (vrid && vrid != conf->vrid)
+			continue;
+		order(node->vrrp, i);
+		json_array_append_new(names, json_sprintf("%s/%u", conf->interface, conf->vrid));
+	}
+	return names;
+}
+
+static void run_order(struct node *node, struct control_client *client, const char *action, json_int_t vrid)
+{
+	bool is_release = strcmp(action, "release") == 0;
+	json_t *names;
+
+	if (!is_release && strcmp(action, "resume") != 0) {
+		control_refuse(client, "action: must be \"release\" or \"resume\"");
+		return;
+	}
+	names = order_routers(node, is_release ? node_vrrp_release : node_vrrp_resume, vrid);
+	if (json_array_size(names)) {
+		log_info("vrrp: %s by command", action);
+		control_answer(client, json_pack("{s:s, s:o}", "action", action, "routers", names));
+		return;
+	}
+	json_decref(names);
+	if (vrid)
+		control_refuse(client, "there is no virtual router %lld", (long long)vrid);
+	else
+		control_refuse(client, "this node has no virtual routers");
+}
+
+static void run_vrrp(struct node *node, struct control_client *client, const json_t *request)
+{
+	const char *action = json_string_value(json_object_get(request, "action"));
+
+	if (action)
+		run_order(node, client, action, json_integer_value(json_object_get(request, "vrid")));
+	else
+		control_answer(client, vrrpstatus_routers(node));
 }
 
 /* ---- reload: answered when it is done ---- */
@@ -121,6 +181,8 @@ static const struct {
 	{ "capture", capture_start },
 	{ "query", run_query },
 	{ "check", run_check },
+	{ "vrrp", run_vrrp },
+	{ "history", run_history },
 	{ "reload", run_reload },
 };
 
@@ -135,5 +197,5 @@ void commands_run(void *context, struct control_client *client, const json_t *re
 		}
 	}
 	control_refuse(client, "unknown command; known: ping status pools servers routes counters "
-		       "capture query check reload");
+		       "capture query check vrrp history reload");
 }

@@ -63,6 +63,19 @@ int config_rcode(const char *text, int16_t *rcode)
 	return 0;
 }
 
+int config_router(const struct config *config, const struct addr *address)
+{
+	for (size_t i = 0; i < config->n_vrrp; i++) {
+		const struct config_addrs *addresses = &config->vrrp[i].addresses;
+
+		for (size_t j = 0; j < addresses->n; j++) {
+			if (addr_equal(&addresses->item[j], address))
+				return (int)i;
+		}
+	}
+	return -1;
+}
+
 /* settings_mistake() for a key inside a list: the format's arguments begin with the position. */
 #define MISTAKE_IN(settings, i, list, key, ...) \
 	settings_mistake(settings, key_of(list, i, key, (char[SETTINGS_PATH_MAX]){ 0 }), __VA_ARGS__)
@@ -189,6 +202,80 @@ static void check_listens(struct settings *s, struct config *config)
 			    listen->port == config->listens[j].port)
 				MISTAKE_IN(s, i, "listen", "address", "same address and port as listen[%zu]", j);
 		}
+	}
+}
+
+/* The filter sits on the interfaces of the fast path only. */
+static void check_router_interface(struct settings *s, const struct config *config, size_t i)
+{
+	const char *name = config->vrrp[i].interface;
+
+	if (config->io == CONFIG_IO_SOCKET)
+		return;
+	for (size_t j = 0; j < config->n_interfaces; j++) {
+		if (strcmp(config->interfaces[j].name, name) != 0)
+			continue;
+		if (!(config->interfaces[j].side & DP_SIDE_CLIENT))
+			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has side \"server\" in interfaces[%zu], must "
+				   "be \"client\" or \"both\"", name, j);
+		return;
+	}
+	MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" is none of the interfaces with side \"client\" or \"both\"",
+		   name);
+}
+
+static bool is_listened_to(const struct config *config, const struct addr *address)
+{
+	for (size_t i = 0; i < config->n_listens; i++) {
+		if (addr_equal(&config->listens[i].address, address))
+			return true;
+	}
+	return false;
+}
+
+static void check_router_address(struct settings *s, const struct config *config, size_t i, size_t j)
+{
+	const struct addr *address = &config->vrrp[i].addresses.item[j];
+	const char *fault = address_fault(address);
+	char list[SETTINGS_PATH_MAX], text[ADDR_TEXT_MAX];
+	int first = config_router(config, address);
+
+	key_of("vrrp", i, "addresses", list);
+	addr_format(address, text, sizeof(text));
+	if (!fault && is_loopback(address))
+		fault = "must not be a loopback address";
+	if (fault) {
+		MISTAKE_IN(s, j, list, "", "%s: %s", text, fault);
+		return;
+	}
+	if (!is_listened_to(config, address))
+		MISTAKE_IN(s, j, list, "", "%s has no entry in listen: clients would get no answer", text);
+	if (first != (int)i)
+		MISTAKE_IN(s, j, list, "", "%s belongs to vrrp[%d] already", text, first);
+	for (size_t k = 0; k < j; k++) {
+		if (addr_equal(address, &config->vrrp[i].addresses.item[k]))
+			MISTAKE_IN(s, j, list, "", "%s is given twice", text);
+	}
+}
+
+static void check_vrrp(struct settings *s, struct config *config)
+{
+	for (size_t i = 0; i < config->n_vrrp; i++) {
+		struct config_vrrp *router = &config->vrrp[i];
+		char path[SETTINGS_PATH_MAX], where[CONFIG_WHERE_MAX - SETTINGS_PATH_MAX];
+
+		check_router_interface(s, config, i);
+		for (size_t j = 0; j < i; j++) {
+			if (router->vrid == config->vrrp[j].vrid &&
+			    strcmp(router->interface, config->vrrp[j].interface) == 0)
+				MISTAKE_IN(s, i, "vrrp", "vrid", "%u is the number of vrrp[%zu] on %s too, must be "
+					   "another one of 1-255", router->vrid, j, router->interface);
+		}
+		for (size_t j = 0; j < router->addresses.n; j++)
+			check_router_address(s, config, i, j);
+		key_of("vrrp", i, "", path);
+		snprintf(router->where, sizeof(router->where), "%s: %s",
+			 settings_where(s, path, where, sizeof(where)), path);
 	}
 }
 
@@ -326,7 +413,7 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_pools, check_acl, check_routes,
+		check_vrrp, check_pools, check_acl, check_routes,
 	};
 	struct suffix_table *table;
 	int err;
@@ -381,6 +468,40 @@ void config_free(struct config *config)
 	free(config);
 }
 
+static void list_restarts(const struct schema_key *keys, const char *prefix, const void *old, const void *new,
+			  char *list, size_t size);
+
+static bool some_need_restart(const struct schema_key *keys)
+{
+	for (; keys->name; keys++) {
+		if (keys->restart)
+			return true;
+	}
+	return false;
+}
+
+/* The same for the elements of a list, by their positions. */
+static void list_element_restarts(const struct schema_key *key, const char *prefix, const void *old,
+				  const void *new, char *list, size_t size)
+{
+	struct schema_array a = schema_array_get((const char *)old + key->offset);
+	struct schema_array b = schema_array_get((const char *)new + key->offset);
+	char path[SETTINGS_PATH_MAX];
+	size_t at = strlen(list);
+
+	if (!some_need_restart(key->children))
+		return;
+	if (a.n != b.n) {
+		snprintf(list + at, size - at, "%s%s%s", at ? ", " : "", prefix, key->name);
+		return;
+	}
+	for (size_t i = 0; i < a.n; i++) {
+		snprintf(path, sizeof(path), "%s%s[%zu].", prefix, key->name, i);
+		list_restarts(key->children, path, (const char *)a.item + i * key->size,
+			      (const char *)b.item + i * key->size, list, size);
+	}
+}
+
 /* Appends the keys that differ and need a restart to list. */
 static void list_restarts(const struct schema_key *keys, const char *prefix, const void *old, const void *new,
 			  char *list, size_t size)
@@ -397,6 +518,8 @@ static void list_restarts(const struct schema_key *keys, const char *prefix, con
 			list_restarts(keys->children, path, (const char *)old + keys->offset,
 				      (const char *)new + keys->offset, list, size);
 		}
+		if (!keys->restart && keys->type == SCHEMA_LIST)
+			list_element_restarts(keys, prefix, old, new, list, size);
 	}
 }
 

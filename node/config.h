@@ -22,11 +22,15 @@ struct name;
 struct pool_registry;
 
 enum config_io { CONFIG_IO_XDP, CONFIG_IO_SOCKET };
+enum config_checksum_rx { CONFIG_CHECKSUM_RX_BOTH, CONFIG_CHECKSUM_RX_STRICT };
 
 /* In every list the count stands right behind the pointer (struct schema_array). */
 struct config_strings { char **item; size_t n; };
 struct config_ints { uint32_t *item; size_t n; };
 struct config_prefixes { struct dp_acl_rule *item; size_t n; };
+struct config_addrs { struct addr *item; size_t n; };
+
+enum { CONFIG_WHERE_MAX = 512 };
 
 struct config_interface {
 	char name[IF_NAMESIZE];
@@ -36,6 +40,20 @@ struct config_interface {
 struct config_listen {
 	struct addr address;
 	uint32_t port;
+};
+
+/* A virtual router; its position in the list is the index of its lease. */
+struct config_vrrp {
+	char interface[IF_NAMESIZE];
+	uint32_t vrid, priority, interval_cs;
+	struct config_addrs addresses;
+	bool virtual_mac, preempt, last_resort;
+	bool foreign_subnet;		/* addresses need not lie in a subnet of the interface */
+	uint32_t preempt_delay_s, linger_ms;
+	int checksum;			/* enum vrrp_checksum */
+	int checksum_rx;		/* enum config_checksum_rx */
+	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;
+	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
 };
 
 struct config_server {
@@ -84,6 +102,8 @@ struct config {
 	size_t n_interfaces;
 	struct config_listen *listens;
 	size_t n_listens;
+	struct config_vrrp *vrrp;
+	size_t n_vrrp;
 	struct config_prefixes acl[POOL_KINDS];
 	struct config_pool *pools;
 	size_t n_pools;
@@ -110,6 +130,9 @@ void config_free(struct config *config);
 
 /* Position of the pool with this name, or -1. */
 int config_pool(const struct config *config, const char *name);
+
+/* Position of the virtual router that has the address, or -1. */
+int config_router(const struct config *config, const struct addr *address);
 
 /* What stands as text in struct config, as a name or a number. 0 or -EINVAL. */
 int config_name(const char *text, struct name *name);		/* printable ASCII only, no blanks */

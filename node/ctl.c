@@ -259,12 +259,39 @@ static bool ask_capture(const struct arguments *a, json_t *request)
 
 /* ---- the other commands' requests ---- */
 
+static bool read_number(const char *text, long *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtol(text, &end, 10);
+	return !errno && end != text && !*end && *n > 0;
+}
+
 static bool ask_query(const struct arguments *a, json_t *request)
 {
 	json_object_set_new(request, "name", json_string(a->item[0]));
 	json_object_set_new(request, "type", json_string(a->item[1]));
 	if (a->client)
 		json_object_set_new(request, "client", json_string(a->client));
+	return true;
+}
+
+/* [release|resume [VRID]] */
+static bool ask_vrrp(const struct arguments *a, json_t *request)
+{
+	long vrid;
+
+	if (a->n == 0)
+		return true;
+	if (strcmp(a->item[0], "release") != 0 && strcmp(a->item[0], "resume") != 0)
+		return false;
+	json_object_set_new(request, "action", json_string(a->item[0]));
+	if (a->n == 1)
+		return true;
+	if (!read_number(a->item[1], &vrid))
+		return false;
+	json_object_set_new(request, "vrid", json_integer(vrid));
 	return true;
 }
 
@@ -299,6 +326,8 @@ static const struct command {
 	{ "query", "query NAME TYPE [--client ADDR]", 2, 2, OPT_CLIENT, ask_query, finish_document,
 	  PATIENCE_S },
 	{ "check", "check", 0, 0, 0, NULL, finish_document, PATIENCE_S },
+	{ "vrrp", "vrrp [release|resume [VRID]]", 0, 2, 0, ask_vrrp, finish_document, PATIENCE_S },
+	{ "history", "history", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "reload", "reload", 0, 0, 0, NULL, finish_document, LONG_PATIENCE_S },
 	{ "ping", "ping", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 };
@@ -337,15 +366,6 @@ out:
 }
 
 /* ---- options ---- */
-
-static bool read_number(const char *text, long *n)
-{
-	char *end;
-
-	errno = 0;
-	*n = strtol(text, &end, 10);
-	return !errno && end != text && !*end && *n > 0;
-}
 
 /* 0 to go on, else what to exit with, plus 1. */
 static int take_option(struct arguments *a, int option)

@@ -2,15 +2,20 @@
 /*
  * main.c - tandemd: options, and a node's start, run and stop.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "node/config.h"
+#include "node/control.h"
 #include "node/node.h"
+#include "node/resign.h"
 #include "node/schema.h"
 #include "pools/name.h"
 
@@ -25,6 +30,8 @@ static void print_help(FILE *out)
 	fputs("usage: tandemd [--config FILE]    run in the foreground (" DEFAULT_CONFIG ")\n"
 	      "       tandemd --check FILE       read and check a configuration, touch nothing\n"
 	      "       tandemd --keys             print every key of the configuration\n"
+	      "       tandemd --resign [--config FILE]\n"
+	      "                                  tell the other node what a dead daemon could not\n"
 	      "       tandemd --version | --help\n"
 	      "SIGHUP reloads the configuration, SIGTERM and SIGINT stop.\n", out);
 }
@@ -36,7 +43,7 @@ static struct config *load(const char *path)
 
 	if (config_load(path, &config, error, sizeof(error)) == 0)
 		return config;
-	fprintf(stderr, "%s%s", error, strchr(error, '\n') ? "" : "\n");
+	fprintf(stderr, "%s\n", error);
 	return NULL;
 }
 
@@ -51,6 +58,28 @@ static int check(const char *path)
 	return EXIT_SUCCESS;
 }
 
+/* After a death, so that a file that was broken meanwhile must not matter. */
+static int resign(const char *path)
+{
+	struct config *config = load(path);
+	int err = resign_run(config ? config->control_socket : CONTROL_DEFAULT_SOCKET, stdout);
+
+	config_free(config);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Every listen address, AF_XDP socket and TCP client is a descriptor; the usual soft limit is 1024. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warning("the limit of open files stays as it is: %s", strerror(errno));
+}
+
 static int run(const char *path)
 {
 	char error[NODE_ERROR_MAX] = "";
@@ -59,6 +88,7 @@ static int run(const char *path)
 
 	if (!config)
 		return EXIT_FAILURE;
+	raise_descriptor_limit();
 	err = node_start(&node, config, error, sizeof(error));
 	if (err) {
 		log_error("start: %s", error);
@@ -76,11 +106,13 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", required_argument, NULL, 'k' },
 		{ "keys", no_argument, NULL, 'K' },
+		{ "resign", no_argument, NULL, 'r' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	const char *config = DEFAULT_CONFIG, *to_check = NULL;
+	bool to_resign = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -94,6 +126,9 @@ int main(int argc, char **argv)
 		case 'K':
 			schema_print(stdout);
 			return EXIT_SUCCESS;
+		case 'r':
+			to_resign = true;
+			break;
 		case 'V':
 			puts("tandemd " TANDEM_VERSION);
 			return EXIT_SUCCESS;
@@ -113,5 +148,7 @@ int main(int argc, char **argv)
 		fputs("no random numbers from the kernel\n", stderr);
 		return EXIT_FAILURE;
 	}
-	return to_check ? check(to_check) : run(config);
+	if (to_check)
+		return check(to_check);
+	return to_resign ? resign(config) : run(config);
 }

@@ -28,12 +28,14 @@
 #include "node/commands.h"
 #include "node/config.h"
 #include "node/control.h"
+#include "node/guard.h"
 #include "node/notify.h"
 #include "node/portrange.h"
 #include "node/privs.h"
 #include "node/reload.h"
 #include "node/selfcheck.h"
 #include "node/snapshot.h"
+#include "node/vrrp.h"
 
 enum {
 	RECLAIM_MS = 100,
@@ -147,6 +149,12 @@ static int open_signals(struct node *node)
 	return loop_fd_add(&node->loop, &node->signals, EPOLLIN);
 }
 
+/* First of all: it inherits what there is. */
+static int start_guard(struct node *node, char *error, size_t size)
+{
+	return node->config->n_vrrp ? guard_start(&node->guard, error, size) : 0;
+}
+
 static int start_loop(struct node *node, char *error, size_t size)
 {
 	int err = loop_init(&node->loop);
@@ -241,6 +249,25 @@ static int open_filter(struct node *node, char *error, size_t size)
 	node->shared.leases = steer_leases(node->steer);
 	steer_set_frame_limit(node->steer, node->config->frame_size - DP_XSK_HEADROOM);
 	return 0;
+}
+
+/* The leases must be known before a worker runs. */
+static int open_vrrp(struct node *node, char *error, size_t size)
+{
+	const struct node_vrrp_parts parts = {
+		.loop = &node->loop,
+		.health = &node->health,
+		.steer = node->steer,
+		.guard = node->guard,
+	};
+	int err;
+
+	if (!node->config->n_vrrp)
+		return 0;
+	err = node_vrrp_open(&node->vrrp, &parts, node->config, error, size);
+	if (!err)
+		node->shared.leases = node_vrrp_leases(node->vrrp);
+	return err;
 }
 
 static int build_snapshot(struct node *node, char *error, size_t size)
@@ -342,11 +369,18 @@ static void name_thread(const struct dp_worker *worker)
 	pthread_setname_np(worker->thread, name);
 }
 
+/* Running out of stack is a fatal signal too, and its handler needs room. */
+static void begin_guarded_thread(void)
+{
+	guard_thread_stack();
+	privs_drop_all();
+}
+
 static int start_workers(struct node *node, char *error, size_t size)
 {
 	int err;
 
-	node->shared.on_thread_start = privs_drop_all;
+	node->shared.on_thread_start = node->guard ? begin_guarded_thread : privs_drop_all;
 	for (unsigned i = 0; i < node->shared.workers; i++) {
 		err = dp_worker_start(node->shared.worker[i], dp_umem_rings(node->umem, i));
 		if (err)
@@ -401,11 +435,20 @@ static int start_timers(struct node *node, char *error, size_t size)
 	return 0;
 }
 
+static int start_vrrp(struct node *node, char *error, size_t size)
+{
+	if (!node->vrrp)
+		return 0;
+	return node_vrrp_start(node->vrrp, node->selfcheck, node->config, error, size);
+}
+
 static int (*const steps[])(struct node *node, char *error, size_t size) = {
+	start_guard,
 	start_loop,
 	check_system,
 	open_ports,
 	open_filter,
+	open_vrrp,
 	build_snapshot,
 	attach_filter,
 	open_umem,
@@ -415,6 +458,7 @@ static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	start_selfcheck,
 	open_control,
 	start_timers,
+	start_vrrp,
 };
 
 int node_start(struct node *node, struct config *config, char *error, size_t size)
@@ -492,6 +536,7 @@ static void stop_loop(struct node *node)
 
 void node_stop(struct node *node)
 {
+	node_vrrp_stop(node->vrrp);
 	control_close(node->control);
 	reload_close(node->reload);
 	selfcheck_stop(node->selfcheck);
@@ -501,10 +546,12 @@ void node_stop(struct node *node)
 		neigh_close(node->neigh);
 	free_workers(node);
 	dp_umem_close(node->umem);
+	node_vrrp_close(node->vrrp);
 	steer_close(node->steer);
 	snapshot_free_all(node);
 	free(atomic_exchange(&node->shared.next_hops, NULL));
 	stop_loop(node);
+	guard_stop(node->guard);
 	config_free(node->config);
 	node->config = NULL;
 }

@@ -6,6 +6,7 @@
  *   node.c       start, loop, stop               selfcheck.c  conditions
  *   snapshot.c   publishing and retiring         control.c    the Unix socket
  *   reload.c     reading the file again          commands.c   what can be asked over it
+ *   vrrp.c       the virtual routers             guard.c      what speaks when nothing else can
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -23,8 +24,10 @@
 struct capture;
 struct config;
 struct control;
+struct guard;
 struct dp_umem;
 struct neigh;
+struct node_vrrp;
 struct probe;
 struct reload;
 struct selfcheck;
@@ -44,7 +47,7 @@ struct node {
 	struct steer *steer;			/* NULL with io = socket, like umem and neigh */
 	struct dp_umem *umem;
 	struct neigh *neigh;
-	struct lease_page no_leases;		/* stands in for the filter's page with io = socket */
+	struct lease_page no_leases;		/* stands in for the filter's page with io = socket, if vrrp has none */
 	unsigned workers_started;		/* packet workers whose thread runs */
 	bool stream_started;
 
@@ -53,6 +56,8 @@ struct node {
 	struct probe *probe[POOL_SERVERS_MAX];
 	struct snapshot_fading *fading;		/* snapshots that queries in flight still point into */
 
+	struct guard *guard;			/* both NULL without virtual routers */
+	struct node_vrrp *vrrp;
 	struct selfcheck *selfcheck;
 	struct control *control;
 	struct capture *capture;

@@ -27,6 +27,7 @@
 #include "node/notify.h"
 #include "node/selfcheck.h"
 #include "node/snapshot.h"
+#include "node/vrrp.h"
 
 struct reload {
 	struct node *node;
@@ -85,6 +86,8 @@ static int commit(struct reload *r)
 	log_set_level((enum log_level)node->config->log_level);
 	snapshot_follow_servers(node);
 	selfcheck_adopt(node->selfcheck, node->config);
+	if (node->vrrp)
+		node_vrrp_adopt(node->vrrp, node->config);
 	return 0;
 }
 

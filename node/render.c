@@ -33,6 +33,128 @@ static const char *pick(bool which, const char *if_true, const char *if_false)
 	return which ? if_true : if_false;
 }
 
+/* ---- virtual routers ---- */
+
+static const char *join_addresses(const json_t *router, char *text, size_t size)
+{
+	const json_t *address;
+	size_t i, at = 0;
+
+	text[0] = '\0';
+	json_array_foreach(json_object_get(router, "addresses"), i, address)
+		if (at < size && json_is_string(address))
+			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", json_string_value(address));
+	return text;
+}
+
+/* VIRTUAL ROUTER|ADDRESS|STATE|SINCE */
+static void add_router(struct table *t, const json_t *router)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
+	table_text(t, text);
+	table_text(t, join_addresses(router, text, sizeof(text)));
+	snprintf(text, sizeof(text), "%s%s", text_of(router, "state"),
+		 flag_of(router, "lingering") ? ", lingering" : flag_of(router, "released") ? ", released" : "");
+	table_text(t, text);
+	table_duration(t, number_of(router, "since_ms"));
+}
+
+static void render_routers(FILE *out, const json_t *routers)
+{
+	struct table *t = table_new("VIRTUAL ROUTER|ADDRESS|STATE|SINCE|>PRIORITY|>EFFECTIVE|WHY|MISSING|CAUSE");
+	const json_t *router;
+	size_t i;
+
+	json_array_foreach(routers, i, router) {
+		add_router(t, router);
+		table_number(t, number_of(router, "priority"));
+		table_number(t, number_of(router, "effective_priority"));
+		table_text(t, text_of(router, "why"));
+		table_text(t, text_of(router, "missing"));
+		table_text(t, text_of(router, "cause"));
+	}
+	table_print(t, out);
+}
+
+static void render_peers(FILE *out, const json_t *routers)
+{
+	struct table *t = table_new("VIRTUAL ROUTER|PEER|>PRIORITY|>INTERVAL cs|CHECKSUM|LAST HEARD|>HEARD|>MISSED|"
+				    ">TWO ACTIVES|REMARK");
+	const json_t *router;
+	char name[64];
+	size_t i;
+
+	json_array_foreach(routers, i, router) {
+		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
+		const char *conflict = text_of(router, "conflict");
+
+		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
+		table_text(t, name);
+		table_text(t, text_of(peer, "address"));
+		table_number(t, number_of(peer, "priority"));
+		table_number(t, number_of(peer, "interval_cs"));
+		table_text(t, text_of(peer, "checksum"));
+		table_duration(t, number_of(peer, "heard_ms"));
+		table_number(t, number_of(counters, "heard"));
+		table_number(t, number_of(counters, "missed"));
+		table_number(t, number_of(counters, "two_actives"));
+		table_text(t, conflict[0] ? conflict :
+			   flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" :
+			   flag_of(peer, "priority_equal") ? "both have the same priority" :
+			   flag_of(peer, "interval_differs") ? "peer has another interval" : "");
+	}
+	table_print(t, out);
+}
+
+/* The answer to release and resume names the routers only. */
+static void render_order(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("VIRTUAL ROUTER|ORDER");
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "routers"), i, name) {
+		table_text(t, json_is_string(name) ? json_string_value(name) : "");
+		table_text(t, text_of(d, "action"));
+	}
+	table_print(t, out);
+}
+
+static void render_vrrp(FILE *out, const json_t *d)
+{
+	const json_t *routers = json_object_get(d, "routers");
+
+	if (json_object_get(d, "action")) {
+		render_order(out, d);
+		return;
+	}
+	render_routers(out, routers);
+	fputc('\n', out);
+	render_peers(out, routers);
+}
+
+static void render_history(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("TIME|VIRTUAL ROUTER|FROM|TO|EVENT|CAUSE|BECAUSE");
+	const json_t *event;
+	char name[64];
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "transitions"), i, event) {
+		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(event, "interface"), number_of(event, "vrid"));
+		table_text(t, text_of(event, "time"));
+		table_text(t, name);
+		table_text(t, text_of(event, "from"));
+		table_text(t, text_of(event, "to"));
+		table_text(t, text_of(event, "event"));
+		table_text(t, text_of(event, "cause"));
+		table_text(t, text_of(event, "because"));
+	}
+	table_print(t, out);
+}
+
 /* ---- status ---- */
 
 static void render_summary(FILE *out, const json_t *d)
@@ -91,6 +213,31 @@ static void render_ports(FILE *out, const json_t *d)
 	}
 	fputc('\n', out);
 	table_print(t, out);
+}
+
+static void render_vrrp_summary(FILE *out, const json_t *d)
+{
+	const json_t *vrrp = json_object_get(d, "vrrp"), *router;
+	struct table *t;
+	size_t i;
+
+	if (!vrrp)
+		return;
+	t = table_new("VIRTUAL ROUTER|ADDRESS|STATE|SINCE|>PRIORITY|MISSING|CAUSE");
+	json_array_foreach(json_object_get(vrrp, "routers"), i, router) {
+		add_router(t, router);
+		table_number(t, number_of(router, "effective_priority"));
+		table_text(t, text_of(router, "missing"));
+		table_text(t, text_of(router, "cause"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+	if (number_of(vrrp, "guard_pid"))
+		fprintf(out, "guard %" PRIu64, number_of(vrrp, "guard_pid"));
+	else
+		fputs("guard DEAD", out);
+	fprintf(out, ", dead-man %s, real-time %s\n", pick(flag_of(vrrp, "dead_man"), "yes", "NO"),
+		pick(flag_of(vrrp, "realtime"), "yes", "NO"));
 }
 
 static void render_memory(FILE *out, const json_t *d)
@@ -163,6 +310,7 @@ static void render_status(FILE *out, const json_t *d)
 	render_listen(out, d);
 	render_ports(out, d);
 	render_memory(out, d);
+	render_vrrp_summary(out, d);
 	render_workers(out, d);
 	fputc('\n', out);
 	render_conditions(out, d);
@@ -319,6 +467,10 @@ static void render_counters(FILE *out, const json_t *d)
 		fputc('\n', out);
 		render_counts(out, "FILTER|>FRAMES", json_object_get(d, "filter"));
 	}
+	if (json_object_get(d, "virtual_mac")) {
+		fputc('\n', out);
+		render_counts(out, "VIRTUAL MAC|>FRAMES", json_object_get(d, "virtual_mac"));
+	}
 	render_sockets(out, json_object_get(d, "sockets"));
 }
 
@@ -384,6 +536,8 @@ static const struct {
 	{ "counters", render_counters },
 	{ "query", render_query },
 	{ "check", render_check },
+	{ "vrrp", render_vrrp },
+	{ "history", render_history },
 	{ "reload", render_reload },
 };
 

@@ -13,6 +13,7 @@
 #include "dataplane/conf.h"
 #include "dataplane/worker.h"
 #include "node/config.h"
+#include "vrrp/engine.h"
 
 #define MEMBER(type, member) \
 	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
@@ -25,12 +26,14 @@
 		       "the count stands right behind the pointer")
 COUNT_FOLLOWS(config, interfaces, n_interfaces);
 COUNT_FOLLOWS(config, listens, n_listens);
+COUNT_FOLLOWS(config, vrrp, n_vrrp);
 COUNT_FOLLOWS(config, pools, n_pools);
 COUNT_FOLLOWS(config, routes, n_routes);
 COUNT_FOLLOWS(config_pool, servers, n_servers);
 COUNT_FOLLOWS(config_strings, item, n);
 COUNT_FOLLOWS(config_ints, item, n);
 COUNT_FOLLOWS(config_prefixes, item, n);
+COUNT_FOLLOWS(config_addrs, item, n);
 
 /* Words in the order of the enumeration named behind them. */
 static const char *const io_words[] = { "xdp", "socket", NULL };			/* config_io */
@@ -39,6 +42,8 @@ static const char *const mode_words[] = { "auto", "native", "generic", NULL };		
 static const char *const copy_words[] = { "auto", "zero-copy", "copy", NULL };		/* dp_copy */
 static const char *const kind_words[] = { "authoritative", "recursive", NULL };		/* pool_kind */
 static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
+static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* vrrp_checksum */
+static const char *const checksum_rx_words[] = { "both", "strict", NULL };		/* config_checksum_rx */
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };	/* log_level */
 
 static const struct schema_key node_keys[] = {
@@ -104,6 +109,62 @@ static const struct schema_key listen_keys[] = {
 	  .help = "IPv4 address of this node that clients ask." },
 	{ "port", SCHEMA_INT, .min = 1, .max = 65535, .fallback = "53", MEMBER(config_listen, port),
 	  .help = "UDP and TCP port." },
+	{ 0 }
+};
+
+static const struct schema_key announce_keys[] = {
+	{ "count", SCHEMA_INT, .restart = true, .min = 1, .max = 20, .fallback = "3",
+	  MEMBER(config_vrrp, announce_count),
+	  .help = "Gratuitous ARPs for each address when the node becomes Active." },
+	{ "gap_ms", SCHEMA_INT, .restart = true, .min = 1, .max = 1000, .fallback = "20", .unit = "ms",
+	  MEMBER(config_vrrp, announce_gap_ms),
+	  .help = "Time between them." },
+	{ "again_ms", SCHEMA_INT, .restart = true, .min = 0, .max = 60000, .fallback = "5000", .unit = "ms",
+	  MEMBER(config_vrrp, announce_again_ms),
+	  .help = "The same once more after this time; 0: not." },
+	{ "refresh_ms", SCHEMA_INT, .restart = true, .min = 0, .max = 3600000, .fallback = "0", .unit = "ms",
+	  MEMBER(config_vrrp, announce_refresh_ms),
+	  .help = "Again and again in this interval while Active; 0: not." },
+	{ 0 }
+};
+
+static const struct schema_key vrrp_keys[] = {
+	{ "interface", SCHEMA_STRING, .required = true, .restart = true, .min = 1, .max = IF_NAMESIZE - 1,
+	  MEMBER(config_vrrp, interface),
+	  .help = "Network device on the clients' side that has the addresses' subnet." },
+	{ "vrid", SCHEMA_INT, .required = true, .restart = true, .min = 1, .max = 255,
+	  MEMBER(config_vrrp, vrid),
+	  .help = "Number of the virtual router: the same on both nodes, nobody else's on this network." },
+	{ "priority", SCHEMA_INT, .min = 1, .max = 254, .fallback = "100", MEMBER(config_vrrp, priority),
+	  .help = "The greater one of the two nodes is Active." },
+	{ "interval_cs", SCHEMA_INT, .restart = true, .min = 1, .max = VRRP_INTERVAL_MAX_CS,
+	  .fallback = "100", .unit = "cs", MEMBER(config_vrrp, interval_cs),
+	  .help = "Time between advertisements, in hundredths of a second; the peer waits three of them." },
+	{ "addresses", SCHEMA_ADDR_LIST, .required = true, .restart = true, .min = 1,
+	  .max = VRRP_ADDRESSES_MAX, MEMBER(config_vrrp, addresses),
+	  .help = "Virtual IPv4 addresses, in the same order on both nodes; each needs an entry in listen." },
+	{ "virtual_mac", SCHEMA_BOOL, .restart = true, .fallback = "true", MEMBER(config_vrrp, virtual_mac),
+	  .help = "Use 00:00:5e:00:01:VRID; false: the interface's own, where a hypervisor refuses others." },
+	{ "preempt", SCHEMA_BOOL, .fallback = "true", MEMBER(config_vrrp, preempt),
+	  .help = "Take the addresses from an Active with a smaller priority." },
+	{ "preempt_delay_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "30", .unit = "s",
+	  MEMBER(config_vrrp, preempt_delay_s),
+	  .help = "Not before this time has passed since the start, a crash or a fault." },
+	{ "linger_ms", SCHEMA_INT, .min = 0, .max = 10000, .fallback = "1000", .unit = "ms",
+	  MEMBER(config_vrrp, linger_ms),
+	  .help = "After a planned release, go on answering what still arrives for this time." },
+	{ "checksum", SCHEMA_ENUM, .restart = true, .fallback = "\"rfc9568\"", .words = checksum_words,
+	  .min = VRRP_CHECKSUM_RFC9568, MEMBER(config_vrrp, checksum),
+	  .help = "Of what is sent: without (RFC 9568) or with pseudo-header (RFC 5798 as many read it)." },
+	{ "checksum_rx", SCHEMA_ENUM, .restart = true, .fallback = "\"both\"", .words = checksum_rx_words,
+	  .min = CONFIG_CHECKSUM_RX_BOTH, MEMBER(config_vrrp, checksum_rx),
+	  .help = "Which of the two the peer may use; strict: the one that we send." },
+	{ "last_resort", SCHEMA_BOOL, .restart = true, .fallback = "true", MEMBER(config_vrrp, last_resort),
+	  .help = "With a fault on both nodes, stay in the election at priority 1." },
+	{ "foreign_subnet", SCHEMA_BOOL, .restart = true, .fallback = "false",
+	  MEMBER(config_vrrp, foreign_subnet),
+	  .help = "Addresses may lie outside every subnet of the interface." },
+	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys, .help = "Gratuitous ARP." },
 	{ 0 }
 };
 
@@ -235,6 +296,9 @@ const struct schema_key schema_root[] = {
 	  .help = "Network devices of the fast path; required with io = \"xdp\"." },
 	{ "listen", SCHEMA_LIST, .required = true, .min = 1, .max = DP_LISTENS_MAX,
 	  .children = listen_keys, ELEMENTS(config, listens), .help = "Where clients are answered." },
+	{ "vrrp", SCHEMA_LIST, .min = 1, .max = VRRP_ROUTERS_MAX,
+	  .children = vrrp_keys, ELEMENTS(config, vrrp),
+	  .help = "Addresses shared with the other node, by VRRPv3; whichever is Active has them." },
 	{ "acl", SCHEMA_GROUP, .children = acl_keys,
 	  .help = "Who is answered; \"!\" in front of a prefix denies." },
 	{ "pools", SCHEMA_LIST, .required = true, .min = 1, .max = DP_POOLS_MAX,
@@ -276,6 +340,7 @@ const char *schema_allowed(const struct schema_key *key, char *text, size_t size
 		[SCHEMA_SIZE] = "a size %lld-%lld octets, as a number or like \"512M\"",
 		[SCHEMA_STRING] = "text of %lld-%lld characters",
 		[SCHEMA_ADDR] = "an IP address like \"192.0.2.1\"",
+		[SCHEMA_ADDR_LIST] = "an array of %lld-%lld addresses like [ \"192.0.2.1\" ]",
 		[SCHEMA_PREFIX_LIST] = "an array of %lld-%lld prefixes like [ \"192.0.2.0/24\" ]",
 		[SCHEMA_STRING_LIST] = "an array of %lld-%lld texts like [ \"a\", \"b\" ]",
 		[SCHEMA_CPU_LIST] = "an array of %lld-%lld CPU numbers like [ 2, 3 ]",
@@ -330,6 +395,7 @@ void schema_clear(const struct schema_key *keys, void *base)
 		case SCHEMA_GROUP:
 			schema_clear(key->children, field);
 			break;
+		case SCHEMA_ADDR_LIST:
 		case SCHEMA_PREFIX_LIST:
 		case SCHEMA_STRING_LIST:
 		case SCHEMA_CPU_LIST:
@@ -358,6 +424,8 @@ static bool same_element(const struct schema_key *key, const void *old, const vo
 	switch (key->type) {
 	case SCHEMA_CPU_LIST:
 		return ((const uint32_t *)old)[i] == ((const uint32_t *)new)[i];
+	case SCHEMA_ADDR_LIST:
+		return addr_equal(&((const struct addr *)old)[i], &((const struct addr *)new)[i]);
 	case SCHEMA_STRING_LIST:
 		return strcmp(((char *const *)old)[i], ((char *const *)new)[i]) == 0;
 	case SCHEMA_PREFIX_LIST:
@@ -391,6 +459,7 @@ bool schema_same(const struct schema_key *key, const void *old, const void *new)
 		return strcmp(old, new) == 0;
 	case SCHEMA_GROUP:
 		return same_group(key->children, old, new);
+	case SCHEMA_ADDR_LIST:
 	case SCHEMA_PREFIX_LIST:
 	case SCHEMA_STRING_LIST:
 	case SCHEMA_CPU_LIST:

@@ -74,6 +74,7 @@ struct worker_watch {
 	struct hang_watch hang;
 	bool started;				/* its thread was seen running */
 	uint64_t canary_progress;		/* worker's batches when the canary was asked */
+	bool canary_seen;			/* answered at least once */
 	struct fastpath_watch fastpath[DP_PORTS_MAX];
 };
 
@@ -238,6 +239,11 @@ static bool drops_the_unowned(struct selfcheck *check, struct port_watch *p, uns
 			   p->cause, sizeof(p->cause)) == 0;
 }
 
+static bool is_held(const struct selfcheck *check, uint8_t lease)
+{
+	return lease_holds(check->parts.shared->leases, lease, clock_boot_ns());
+}
+
 static bool redirects_ours(struct selfcheck *check, struct port_watch *p, unsigned queue)
 {
 	const struct dp_conf *conf = current_conf(check);
@@ -247,10 +253,11 @@ static bool redirects_ours(struct selfcheck *check, struct port_watch *p, unsign
 
 	const struct dp_listen *listen = &conf->listen[check->next_listen % conf->listens];
 	struct steer_listen steer = { listen->endpoint, listen->lease };
-	bool ours = lease_holds(check->parts.shared->leases, listen->lease, clock_boot_ns());
+	bool ours = is_held(check, listen->lease);
 
+	/* A lease that came or went meanwhile proves nothing. */
 	return steer_check(check->parts.steer, p->port->index, queue, &steer, ours, p->cause,
-			   sizeof(p->cause)) == 0;
+			   sizeof(p->cause)) == 0 || is_held(check, listen->lease) != ours;
 }
 
 static void check_filter(struct selfcheck *check, struct port_watch *p, uint64_t now_ns)
@@ -323,6 +330,7 @@ static void on_canary(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed
 		bool moved = batches(w->worker) - w->canary_progress >= 2;
 
 		/* Unanswered without a batch is the hang judge's to explain. */
+		w->canary_seen |= answered;
 		if (answered || moved)
 			judge(check, w->canary, answered, "our own query was not answered right",
 			      now_ns);
@@ -536,6 +544,8 @@ static void add_items(struct selfcheck *check)
 
 	check->items = 0;
 	for (unsigned i = 0; i < conf->listens; i++) {
+		if (conf->listen[i].lease != LEASE_NONE)
+			continue;	/* comes and goes with the virtual router */
 		snprintf(name, sizeof(name), "listen:%s",
 			 addr_format(&conf->listen[i].endpoint.addr, address, sizeof(address)));
 		add_item(check, ITEM_LISTEN, i, HEALTH_FAULT, name);
@@ -560,6 +570,32 @@ static void take_limits(struct selfcheck *check, const struct config *config)
 	check->hang_ns = config->hang_ms * (uint64_t)CLOCK_NS_PER_MS;
 }
 
+static void limit(const struct selfcheck *check, struct health_condition *condition)
+{
+	if (!condition)
+		return;
+	condition->fall = check->fall;
+	condition->rise = check->rise;
+}
+
+/* Those that do not come and go with the snapshot. */
+static void limit_faults(struct selfcheck *check)
+{
+	for (unsigned i = 0; i < check->workers; i++) {
+		struct worker_watch *w = &check->worker[i];
+
+		limit(check, w->hung);
+		limit(check, w->starved);
+		limit(check, w->canary);
+		for (unsigned p = 0; p < check->ports; p++)
+			limit(check, w->fastpath[p].condition);
+	}
+	for (unsigned p = 0; p < check->ports; p++) {
+		limit(check, check->port[p].filter);
+		limit(check, check->port[p].carrier);
+	}
+}
+
 void selfcheck_adopt(struct selfcheck *check, const struct config *config)
 {
 	struct health_condition *old[ITEMS_MAX];
@@ -569,10 +605,7 @@ void selfcheck_adopt(struct selfcheck *check, const struct config *config)
 		old[i] = check->item[i].condition;
 	take_limits(check, config);
 	check->sweep.period_ns = config->check_interval_ms * (uint64_t)CLOCK_NS_PER_MS;
-	for (unsigned i = 0; i < HEALTH_MAX; i++) {
-		check->parts.health->conditions[i].fall = check->fall;
-		check->parts.health->conditions[i].rise = check->rise;
-	}
+	limit_faults(check);
 	/* Servers of the old snapshot are not asked about any more. */
 	for (unsigned i = 0; i < check->workers; i++)
 		for (unsigned p = 0; p < DP_PORTS_MAX; p++)
@@ -589,6 +622,17 @@ void selfcheck_adopt(struct selfcheck *check, const struct config *config)
 void selfcheck_link_changed(struct selfcheck *check)
 {
 	read_addresses(check);
+}
+
+bool selfcheck_proved(const struct selfcheck *check)
+{
+	for (unsigned i = 0; i < check->workers; i++)
+		if (!check->worker[i].canary_seen)
+			return false;
+	for (unsigned i = 0; i < check->ports; i++)
+		if (check->port[i].next_queue < check->port[i].port->queues || check->port[i].bad_queues)
+			return false;
+	return !health_any_fault(check->parts.health);
 }
 
 bool selfcheck_workers_move(const struct selfcheck *check)

@@ -8,7 +8,7 @@
  *   filter:PORT         fault   a canned frame is not sorted as it should be, or the filter is off
  *   carrier:PORT        fault   no carrier
  *   fastpath:PORT:N     fault   a server that answers probes does not answer through AF_XDP
- *   listen:ADDRESS      fault   no interface has the address
+ *   listen:ADDRESS      fault   no interface has the address, which is not a virtual one
  *   routes:POOL         weight  no usable member
  *   starved:N           notice  late, and without CPU
  *   nexthop:POOL/SERVER notice  not reached through the fast path, and why
@@ -55,6 +55,10 @@ void selfcheck_adopt(struct selfcheck *check, const struct config *config);
 
 /* A link or an address changed: ports have been refreshed. */
 void selfcheck_link_changed(struct selfcheck *check);
+
+/* Every worker has answered its own query, and the filter was right on every queue, at least once; and there is no
+ * fault now. */
+bool selfcheck_proved(const struct selfcheck *check);
 
 /* No worker hangs: the process may tell its watchdog that it lives. */
 bool selfcheck_workers_move(const struct selfcheck *check);

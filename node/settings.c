@@ -346,6 +346,8 @@ static struct element element_of(const struct schema_key *key)
 		return (struct element){ sizeof(uint32_t), store_cpu_element };
 	case SCHEMA_PREFIX_LIST:
 		return (struct element){ sizeof(struct dp_acl_rule), store_prefix_element };
+	case SCHEMA_ADDR_LIST:
+		return (struct element){ sizeof(struct addr), store_addr };
 	default:
 		return (struct element){ key->size, store_group };
 	}
@@ -406,6 +408,7 @@ static void store(struct settings *s, const struct schema_key *key, const config
 		[SCHEMA_STRING] = store_string,
 		[SCHEMA_ENUM] = store_enum,
 		[SCHEMA_ADDR] = store_addr,
+		[SCHEMA_ADDR_LIST] = store_list,
 		[SCHEMA_PREFIX_LIST] = store_list,
 		[SCHEMA_STRING_LIST] = store_list,
 		[SCHEMA_CPU_LIST] = store_list,

@@ -13,12 +13,15 @@
 #include "base/log.h"
 #include "dataplane/neigh.h"
 #include "dataplane/steer.h"
+#include "dataplane/vmac.h"
 #include "dataplane/xsk.h"
 #include "node/config.h"
 #include "node/control.h"
 #include "node/document.h"
 #include "node/node.h"
 #include "node/thread.h"
+#include "node/vrrp.h"
+#include "node/vrrpstatus.h"
 
 static const char *const kind_names[] = {
 	[HEALTH_FAULT] = "fault",
@@ -130,6 +133,17 @@ static json_t *socket_statistics(const struct node *node)
 	return list;
 }
 
+static json_t *virtual_mac_counters(const struct node *node)
+{
+	json_t *object = json_object();
+	uint64_t counts[VMAC_COUNTERS];
+
+	node_vrrp_counters(node->vrrp, counts);
+	for (unsigned i = 0; i < VMAC_COUNTERS; i++)
+		document_count(object, vmac_counter_name((enum vmac_counter)i), counts[i]);
+	return object;
+}
+
 json_t *status_counters(const struct node *node, bool per_worker)
 {
 	uint64_t sum[DP_COUNTERS];
@@ -143,6 +157,8 @@ json_t *status_counters(const struct node *node, bool per_worker)
 		json_object_set_new(object, "workers", worker_counters(node));
 	if (node->steer)
 		json_object_set_new(object, "filter", filter_counters(node->steer));
+	if (node->vrrp)
+		json_object_set_new(object, "virtual_mac", virtual_mac_counters(node));
 	if (node->umem)
 		json_object_set_new(object, "sockets", socket_statistics(node));
 	return object;
@@ -314,6 +330,8 @@ json_t *status_node(const struct node *node)
 	if (node->umem)
 		json_object_set_new(object, "memory", memory_object(node));
 	json_object_set_new(object, "workers", workers_list(node));
+	if (node->vrrp)
+		json_object_set_new(object, "vrrp", vrrpstatus_summary(node));
 	document_count(object, "tcp_connections",
 		       dp_stream_connections(node->shared.worker[DP_STREAM]));
 	document_count(object, "queries", sum[DP_COUNT_QUERIES]);

@@ -82,7 +82,7 @@ static FILE *create(const char *name)
 }
 
 struct parts {
-	const char *listen, *auth, *rec, *routes;	/* NULL = as usual */
+	const char *listen, *auth, *rec, *routes, *more;	/* NULL = as usual */
 };
 
 static int try_load(const struct parts *parts, struct config **config, char *error, size_t size)
@@ -97,12 +97,13 @@ static int try_load(const struct parts *parts, struct config **config, char *err
 		     "pools = ( { name = \"auth\"; kind = \"authoritative\"; servers = ( %s );\n"
 		     "probe = { name = \"Example.org\"; fall = 4; }; },\n"
 		     "{ name = \"rec\"; kind = \"recursive\"; policy = \"round-robin\"; timeout_ms = 900; servers = ( %s ); } );\n"
-		     "routes = ( %s );\n",
+		     "routes = ( %s );\n%s\n",
 		parts->listen ? parts->listen : listen,
 		parts->auth ? parts->auth : "{ address = \"192.0.2.53\"; }",
 		parts->rec ? parts->rec : "{ address = \"192.0.2.54\"; }, { address = \"192.0.2.53\"; }",
 		parts->routes ? parts->routes : "{ suffixes = [ \"example.org\" ]; pool = \"auth\"; },\n"
-						"{ suffixes = [ \".\" ]; pool = \"rec\"; }");
+						"{ suffixes = [ \".\" ]; pool = \"rec\"; }",
+		parts->more ? parts->more : "");
 	fclose(out);
 	snprintf(path, sizeof(path), "%s/conf", dir);
 	return config_load(path, config, error, size);
@@ -137,6 +138,27 @@ static unsigned servers_in_use(void)
 	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++)
 		n += registry.servers[i].in_use;
 	return n;
+}
+
+/* Every port of a virtual address hangs on the lease of its router; the node's own addresses on none. */
+static void virtual_addresses_have_leases(void **state)
+{
+	char listen[256];
+	struct dp_conf *conf;
+
+	(void)state;
+	snprintf(listen, sizeof(listen), "{ address = \"127.0.0.1\"; port = %u; }, { address = \"192.0.2.100\"; port = %u; }, "
+		 "{ address = \"192.0.2.101\"; port = %u; }, { address = \"192.0.2.100\"; port = %u; }", port_a, port_a, port_a,
+		 port_b);
+	conf = build(&(struct parts){ .listen = listen, .more =
+		     "vrrp = ( { interface = \"e0\"; vrid = 1; addresses = [ \"192.0.2.101\" ]; },\n"
+		     "{ interface = \"e0\"; vrid = 2; addresses = [ \"192.0.2.100\" ]; } );" }, NULL);
+	assert_int_equal(conf->listens, 4);
+	assert_int_equal(conf->listen[0].lease, LEASE_NONE);
+	assert_int_equal(conf->listen[1].lease, 1);
+	assert_int_equal(conf->listen[2].lease, 0);
+	assert_int_equal(conf->listen[3].lease, 1);
+	dp_conf_free(conf);
 }
 
 static void snapshot_is_complete(void **state)
@@ -395,6 +417,7 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		FRESH("everything the data plane needs is in the snapshot", snapshot_is_complete),
+		FRESH("V057 listen entries of virtual addresses have their router's lease", virtual_addresses_have_leases),
 		FRESH("D100 D102 D103 routes, escapes and the root suffix lead to the pool", routes_lead_to_pools),
 		FRESH("a reload keeps sockets and servers that stay", reload_shares_what_stays),
 		FRESH("a listener that cannot be opened leaves no trace", failing_listener_leaves_no_trace),

@@ -13,8 +13,10 @@
 #include "node/schema.h"
 #include "pools/name.h"
 #include "tests/tap.h"
+#include "vrrp/advert.h"
 
 #define GOOD "tests/node/conf/good.conf"
+#define VRRP "tests/node/conf/vrrp.conf"
 
 static char *read_text(const char *path)
 {
@@ -29,10 +31,10 @@ static char *read_text(const char *path)
 	return text;
 }
 
-/* A copy of the good file in which the first find is replace; "" = put in front. */
-static void write_changed(char *path, const char *find, const char *replace)
+/* A copy of the base file in which the first find is replace; "" = put in front. */
+static void write_changed(const char *base, char *path, const char *find, const char *replace)
 {
-	const char *text = read_text(GOOD), *at = strstr(text, find);
+	const char *text = read_text(base), *at = strstr(text, find);
 	int fd = mkstemp(path);
 	FILE *out = fdopen(fd, "w");
 
@@ -42,12 +44,13 @@ static void write_changed(char *path, const char *find, const char *replace)
 	fclose(out);
 }
 
-static int load_changed(const char *find, const char *replace, struct config **config, char *error, size_t size)
+static int load_changed_from(const char *base, const char *find, const char *replace, struct config **config,
+			     char *error, size_t size)
 {
 	char path[] = "/tmp/test_config.XXXXXX", text[CONFIG_ERROR_MAX] = "", *cut;
 	int err;
 
-	write_changed(path, find, replace);
+	write_changed(base, path, find, replace);
 	*config = NULL;
 	err = config_load(path, config, text, sizeof(text));
 	unlink(path);
@@ -57,6 +60,11 @@ static int load_changed(const char *find, const char *replace, struct config **c
 	}
 	snprintf(error, size, "%s", text);
 	return err;
+}
+
+static int load_changed(const char *find, const char *replace, struct config **config, char *error, size_t size)
+{
+	return load_changed_from(GOOD, find, replace, config, error, size);
 }
 
 static struct config *load(const char *path)
@@ -71,7 +79,8 @@ static struct config *load(const char *path)
 
 static void samples_are_good(void **state)
 {
-	static const char *const files[] = { "etc/dd1.conf", "etc/dd2.conf", "etc/tandem.conf" };
+	static const char *const files[] = { "etc/dd1.conf", "etc/dd2.conf", "etc/dd1-interface-mac.conf",
+						"etc/tandem.conf" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -79,6 +88,7 @@ static void samples_are_good(void **state)
 
 		assert_int_equal(config->n_pools, 2);
 		assert_int_equal(config->n_routes, 2);
+		assert_int_equal(config->n_vrrp, 1);
 		config_free(config);
 	}
 }
@@ -295,11 +305,11 @@ static void mistakes_between_keys(void **state)
 		  "/tmp/absent.txt:1: routes[1].file: cannot be read: No such file or directory" },
 		{ "suffixes = [ \".\" ]", "file = \"/tmp\"", "/tmp:1: routes[1].file: cannot be read: Is a directory" },
 		{ "suffixes = [ \".\" ]", "file = \"/dev/zero\"", "/dev/zero:1: routes[1].file: cannot be read: not a regular file" },
-		{ "acl", "vrrp = ();\nacl", "good:5: vrrp: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "acl, pools, routes, edns, tcp, self_check, control, log" },
+		{ "acl", "vrrp = ();\nacl",
+		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
 		{ "routes", "rootes", "good:16: rootes: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "acl, pools, routes, edns, tcp, self_check, control, log\n"
+		  "vrrp, acl, pools, routes, edns, tcp, self_check, control, log\n"
 		  "good:1: routes: missing, must be a list of 1-1024 groups ( { ... }, ... )" },
 	};
 
@@ -335,6 +345,116 @@ static void allowed_combinations(void **state)
 		struct config *config;
 
 		load_changed(cases[i].find, cases[i].replace, &config, error, sizeof(error));
+		assert_string_equal(error, "");
+		config_free(config);
+	}
+}
+
+static void virtual_routers(void **state)
+{
+	struct config *config = load(VRRP);
+	struct addr address;
+
+	(void)state;
+	assert_int_equal(config->n_vrrp, 2);
+	assert_string_equal(config->vrrp[0].interface, "eth0");
+	assert_int_equal(config->vrrp[0].vrid, 51);
+	assert_int_equal(config->vrrp[0].priority, 250);
+	assert_int_equal(config->vrrp[0].interval_cs, 10);
+	assert_int_equal(config->vrrp[0].addresses.n, 1);
+	assert_true(config->vrrp[0].virtual_mac);
+	assert_int_equal(config->vrrp[0].checksum, VRRP_CHECKSUM_RFC9568);
+	assert_int_equal(config->vrrp[0].checksum_rx, CONFIG_CHECKSUM_RX_BOTH);
+	assert_string_equal(config->vrrp[1].where, VRRP ":11: vrrp[1]");
+	assert_int_equal(config->vrrp[1].priority, 100);
+	assert_int_equal(config->vrrp[1].interval_cs, 100);
+	assert_false(config->vrrp[1].virtual_mac);
+	assert_true(config->vrrp[1].preempt);
+	assert_int_equal(config->vrrp[1].preempt_delay_s, 30);
+	assert_int_equal(config->vrrp[1].linger_ms, 1000);
+	assert_int_equal(config->vrrp[1].checksum_rx, CONFIG_CHECKSUM_RX_STRICT);
+	assert_true(config->vrrp[1].last_resort);
+	assert_false(config->vrrp[1].foreign_subnet);
+	assert_int_equal(config->vrrp[1].announce_count, 3);
+	assert_int_equal(config->vrrp[1].announce_again_ms, 5000);
+	assert_int_equal(config->vrrp[1].announce_refresh_ms, 0);
+	addr_parse("192.0.2.101", &address);
+	assert_int_equal(config_router(config, &address), 1);
+	addr_parse("192.0.2.1", &address);
+	assert_int_equal(config_router(config, &address), -1);
+	config_free(config);
+}
+
+static void mistakes_of_virtual_routers(void **state)
+{
+	static const struct change cases[] = {
+		{ "vrid = 51", "vrid = 0", "good:9: vrrp[0].vrid: 0 is out of range, must be a number 1-255" },
+		{ "vrid = 51", "vrid = 256", "good:9: vrrp[0].vrid: 256 is out of range, must be a number 1-255" },
+		{ "vrid = 51; ", "", "good:9: vrrp[0].vrid: missing, must be a number 1-255" },
+		{ "priority = 250", "priority = 0", "good:9: vrrp[0].priority: 0 is out of range, must be a number 1-254" },
+		{ "priority = 250", "priority = 255",
+		  "good:9: vrrp[0].priority: 255 is out of range, must be a number 1-254" },
+		{ "priority = 250", "priority = 300",
+		  "good:9: vrrp[0].priority: 300 is out of range, must be a number 1-254" },
+		{ "interval_cs = 10", "interval_cs = 0",
+		  "good:9: vrrp[0].interval_cs: 0 is out of range, must be a number 1-4095 cs" },
+		{ "interval_cs = 10", "interval_cs = 4096",
+		  "good:9: vrrp[0].interval_cs: 4096 is out of range, must be a number 1-4095 cs" },
+		{ "vrid = 52", "preempt_delay_s = 3601; linger_ms = 10001; vrid = 52",
+		  "good:11: vrrp[1].preempt_delay_s: 3601 is out of range, must be a number 0-3600 s\n"
+		  "good:11: vrrp[1].linger_ms: 10001 is out of range, must be a number 0-10000 ms" },
+		{ "\"strict\"", "\"rfc5798\"",
+		  "good:11: vrrp[1].checksum_rx: \"rfc5798\" is not one of \"both\", \"strict\"" },
+		{ "[ \"192.0.2.100\" ]", "[ ]",
+		  "good:10: vrrp[0].addresses: has 0 elements, must be an array of 1-16 addresses like [ \"192.0.2.1\" ]" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2\" ]", "good:10: vrrp[0].addresses[0]: \"192.0.2\" is no IP address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"2001:db8::1\" ]",
+		  "good:10: vrrp[0].addresses[0]: 2001:db8::1: must be an IPv4 address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"127.0.0.1\" ]",
+		  "good:10: vrrp[0].addresses[0]: 127.0.0.1: must not be a loopback address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.102\" ]",
+		  "good:10: vrrp[0].addresses[0]: 192.0.2.102 has no entry in listen: clients would get no answer" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.100\",\n\"192.0.2.100\" ]",
+		  "good:11: vrrp[0].addresses[1]: 192.0.2.100 is given twice" },
+		{ "[ \"192.0.2.101\" ]", "[ \"192.0.2.100\" ]",
+		  "good:12: vrrp[1].addresses[0]: 192.0.2.100 belongs to vrrp[0] already" },
+		{ "vrid = 52", "vrid = 51",
+		  "good:11: vrrp[1].vrid: 51 is the number of vrrp[0] on eth0 too, must be another one of 1-255" },
+		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth1\"; vrid = 52",
+		  "good:11: vrrp[1].interface: \"eth1\" has side \"server\" in interfaces[1], must be \"client\" or \"both\"" },
+		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth2\"; vrid = 52",
+		  "good:11: vrrp[1].interface: \"eth2\" is none of the interfaces with side \"client\" or \"both\"" },
+		{ "192.0.2.53", "192.0.2.100",
+		  "good:14: pools[0].servers[0].address: is listen[1]: queries would go round in a loop\n"
+		  "good:14: pools[0].servers[0].address: is this node's own (listen[3]); with io = \"xdp\" a server must "
+		  "be another host" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		assert_int_equal(load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error,
+						   sizeof(error)), -EINVAL);
+		assert_string_equal(error, cases[i].error);
+		assert_null(config);
+	}
+}
+
+static void virtual_routers_that_pass(void **state)
+{
+	static const struct change cases[] = {
+		{ "vrid = 52", "vrid = 255; priority = 254; interval_cs = 4095", "" },
+		{ "vrid = 52", "vrid = 1; priority = 1; interval_cs = 1; preempt_delay_s = 0; linger_ms = 0", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error, sizeof(error));
 		assert_string_equal(error, "");
 		config_free(config);
 	}
@@ -376,6 +496,33 @@ static void what_a_reload_may_change(void **state)
 			assert_non_null(list);
 			assert_string_equal(list + strlen(": a change of these keys needs a restart: "), cases[i].error);
 		}
+		config_free(new);
+	}
+	config_free(old);
+}
+
+static void reload_of_virtual_routers(void **state)
+{
+	static const struct change cases[] = {
+		{ "priority = 250", "priority = 1; preempt = false; preempt_delay_s = 0; linger_ms = 0", NULL },
+		{ "interval_cs = 10", "interval_cs = 20; checksum = \"rfc5798\"", "vrrp[0].interval_cs, vrrp[0].checksum" },
+		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", "vrrp[1].vrid, vrrp[1].announce" },
+		{ "vrid = 52", "vrid = 52; last_resort = false; foreign_subnet = true",
+		  "vrrp[1].last_resort, vrrp[1].foreign_subnet" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]", "vrrp[0].addresses" },
+		{ "[ \"192.0.2.100\" ]; },\n\t{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
+		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", "vrrp" },
+	};
+	struct config *old = load(VRRP), *new;
+	char error[CONFIG_ERROR_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		load_changed_from(VRRP, cases[i].find, cases[i].replace, &new, error, sizeof(error));
+		assert_string_equal(error, "");
+		assert_int_equal(config_may_reload(old, new, error, sizeof(error)), !cases[i].error);
+		if (cases[i].error)
+			assert_string_equal(strrchr(error, ':') + 2, cases[i].error);
 		config_free(new);
 	}
 	config_free(old);
@@ -443,6 +590,12 @@ int main(void)
 		CASE("what is not shown any more is counted", more_mistakes_than_are_shown),
 		CASE("keys that contradict each other are refused", mistakes_between_keys),
 		CASE("unusual but right combinations pass", allowed_combinations),
+		CASE("V075 V076 virtual routers: values and defaults", virtual_routers),
+		CASE("V016 V075 V076 virtual routers that cannot be are refused with line and range",
+		     mistakes_of_virtual_routers),
+		CASE("V075 V076 the ends of every range pass", virtual_routers_that_pass),
+		CASE("V175 a reload may change priority, preempt, preempt_delay_s and linger_ms only",
+		     reload_of_virtual_routers),
 		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),
 		CASE("a file that is missing or none is refused", files_that_cannot_be_read),
 		CASE("a damaged file gives a message and nothing else", damaged_files),

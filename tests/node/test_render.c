@@ -110,10 +110,12 @@ static void test_documents_take_any_octet(void **unused)
 static void test_odd_documents(void **unused)
 {
 	static const char *const commands[] = { "ping", "status", "pools", "servers", "routes", "counters",
-						"query", "check", "reload" };
+						"query", "check", "vrrp", "history", "reload" };
 	static const char *const documents[] = {
 		"{}", "[]", "{\"routes\":7,\"pools\":{},\"servers\":[1,null,[]],\"conditions\":[{}],"
 		"\"workers\":[{\"name\":3}],\"ports\":[{}],\"counters\":[],\"control\":null,\"listen\":[5]}",
+		"{\"routers\":[{},7,{\"addresses\":[7],\"peer\":3,\"counters\":[]}],\"transitions\":[{},1],\"vrrp\":7}",
+		"{\"routers\":[{},7],\"action\":\"release\",\"vrrp\":{\"routers\":[{},null]}}",
 		"{\"workers\":{\"0\":{},\"1\":7},\"counters\":{\"queries\":\"x\"},\"sockets\":[{}]}",
 	};
 
@@ -133,6 +135,23 @@ static void test_counters_per_worker(void **unused)
 				  "queries    7  4       3\n"
 				  "answers    5  5       0\n"
 				  "in flight 1, unaccounted -1\n");
+}
+
+static void test_routers(void **unused)
+{
+	(void)unused;
+	print("vrrp", "{\"routers\":[{\"interface\":\"eth0\",\"vrid\":51,\"addresses\":[\"192.0.2.1\",\"192.0.2.2\"],"
+		      "\"state\":\"Initialize\",\"released\":true,\"lingering\":true,\"since_ms\":7,\"priority\":250,"
+		      "\"effective_priority\":190,\"why\":\"routes:rec\",\"missing\":\"\",\"cause\":\"command\","
+		      "\"peer\":null,\"counters\":{\"heard\":3}}]}");
+	assert_string_equal(text,
+		"VIRTUAL ROUTER  ADDRESS              STATE                  SINCE  PRIORITY  EFFECTIVE  WHY         MISSING  CAUSE\n"
+		"eth0/51         192.0.2.1 192.0.2.2  Initialize, lingering  7 ms        250        190  routes:rec  -        command\n"
+		"\n"
+		"VIRTUAL ROUTER  PEER  PRIORITY  INTERVAL cs  CHECKSUM  LAST HEARD  HEARD  MISSED  TWO ACTIVES  REMARK\n"
+		"eth0/51         -            0            0  -         0 ms            3       0            0  -\n");
+	print("vrrp", "{\"action\":\"release\",\"routers\":[\"eth0/51\"]}");
+	assert_string_equal(text, "VIRTUAL ROUTER  ORDER\neth0/51         release\n");
 }
 
 static void test_check(void **unused)
@@ -157,6 +176,7 @@ int main(void)
 		CASE("documents with members missing or of other types are printed, too",
 		     test_odd_documents),
 		CASE("counters down, workers across", test_counters_per_worker),
+		CASE("virtual routers and their peers", test_routers),
 		CASE("check: one word when good, else what is not", test_check),
 	};
 

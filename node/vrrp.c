@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vrrp.c - virtual routers, seen from the control thread. Contract in vrrp.h.
+ *
+ * The engine decides and speaks; everything that can block is done here, after the fact and at leisure. Three things
+ * come in: links.h says that the kernel's links or addresses changed, the engine rings after transitions, and a
+ * slow beat looks at everything again. None of them says what it is about: what is there is read, and the kernel's
+ * addresses, the engine and the conditions are made to agree with it, so that an event lost is an event late.
+ */
+#include "node/vrrp.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/health.h"
+#include "base/lease.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "node/config.h"
+#include "node/guard.h"
+#include "node/links.h"
+#include "node/privs.h"
+#include "node/resign.h"
+#include "node/selfcheck.h"
+#include "node/silence.h"
+#include "node/sysctls.h"
+#include "node/vip.h"
+
+enum {
+	READY_MS = 10,			/* between looks at a data plane that has just started */
+	BEAT_MS = 500,
+	PATIENCE_MS = 1000,		/* for the kernel's address to follow the state */
+	TRANSITIONS = 16,		/* read at once */
+	LOG_MS = 10000,			/* between complaints about one thing */
+	PREFIX_V4 = 96,			/* bits in front of an IPv4 address in struct addr */
+	PREFIX_HOST = 128,
+};
+
+_Static_assert((int)VRRP_ROUTERS_MAX < (int)LEASE_NEVER, "a lease for each router");
+
+struct router {
+	struct link_state seen;		/* of its interface, as last read */
+	struct vrrp_link link;		/* as the engine was told */
+	bool told;
+	bool present[VRRP_ADDRESSES_MAX];	/* the kernel was given the address */
+	uint64_t wrong_ns[VRRP_ADDRESSES_MAX];	/* since when it contradicts the state; 0 = it does not */
+	struct health_condition *address[VRRP_ADDRESSES_MAX], *conflict;
+	struct health_condition *sysctl;	/* on the first router of an interface */
+	struct log_limit move_log;
+};
+
+struct node_vrrp {
+	struct node_vrrp_parts parts;
+	struct silence *silence;
+	unsigned n;
+	struct vrrp_conf conf[VRRP_ROUTERS_MAX];
+	struct router router[VRRP_ROUTERS_MAX];
+	struct vrrp_engine *engine;
+	struct vip *vip;
+	struct links *links;
+	struct resign *resign;
+	struct selfcheck *selfcheck;
+	struct loop_fd notify, guard_end;
+	struct loop_timer ready, beat;
+	bool is_ready, runs, guard_died;
+	struct health_condition *guard, *virtual_mac;
+	struct node_vrrp_event event[VRRP_HISTORY];
+	unsigned first_event, events;
+};
+
+__attribute__((format(printf, 4, 5)))
+static int fail(int err, char *error, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, size, format, args);
+	va_end(args);
+	return err;
+}
+
+/* ---- first half: configuration, leases ---- */
+
+static void fill_conf(struct vrrp_conf *conf, const struct config_vrrp *from, unsigned i)
+{
+	*conf = (struct vrrp_conf){
+		.vrid = (uint8_t)from->vrid,
+		.priority = (uint8_t)from->priority,
+		.interval_cs = (uint16_t)from->interval_cs,
+		.preempt = from->preempt,
+		.virtual_mac = from->virtual_mac,
+		.last_resort = from->last_resort,
+		.preempt_delay_ms = from->preempt_delay_s * 1000,
+		.linger_ms = from->linger_ms,
+		.checksum = (uint8_t)from->checksum,
+		.checksum_rx = from->checksum_rx == CONFIG_CHECKSUM_RX_BOTH ? VRRP_CHECKSUM_BOTH
+									    : (uint8_t)from->checksum,
+		.burst = (uint8_t)from->announce_count,
+		.burst_gap_ms = from->announce_gap_ms,
+		.burst_again_ms = from->announce_again_ms,
+		.refresh_ms = from->announce_refresh_ms,
+		.lease = (uint8_t)i,
+		.count = (uint8_t)from->addresses.n,
+	};
+	memcpy(conf->interface, from->interface, sizeof(conf->interface));
+	memcpy(conf->addresses, from->addresses.item, from->addresses.n * sizeof(conf->addresses[0]));
+}
+
+static int say_own(const char *where, const struct addr *address, char *error, size_t size)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return fail(-EADDRINUSE, error, size, "%s: %s is an address that this host has for itself; a virtual address must "
+		    "be another one", where, addr_format(address, text, sizeof(text)));
+}
+
+static bool is_own(const struct link_state *link, const struct addr *address)
+{
+	for (unsigned i = 0; i < link->addresses; i++)
+		if (addr_equal(&link->address[i].addr, address) && link->address[i].len < PREFIX_HOST)
+			return true;
+	return false;
+}
+
+static int check_address(const struct config_vrrp *from, const struct link_state *link, const struct addr *address,
+			 char *error, size_t size)
+{
+	char text[ADDR_TEXT_MAX], subnet[ADDR_TEXT_MAX];
+
+	if (is_own(link, address))
+		return say_own(from->where, address, error, size);
+	/* Without any address yet there is nothing to compare with: the router waits for one. */
+	if (from->foreign_subnet || !link->addresses || link_reaches(link, address))
+		return 0;
+	addr_format(address, text, sizeof(text));
+	addr_format(&link->address[0].addr, subnet, sizeof(subnet));
+	return fail(-EADDRNOTAVAIL, error, size, "%s: %s lies in no subnet of %s, which has %s/%d; set foreign_subnet = "
+		    "true if it is meant so", from->where, text, from->interface, subnet,
+		    link->address[0].len - PREFIX_V4);
+}
+
+static int check_router(struct node_vrrp *v, const struct config_vrrp *from, unsigned i, char *error, size_t size)
+{
+	struct link_state *link = &v->router[i].seen;
+	int err = link_read(from->interface, link);
+
+	if (err)
+		return fail(err, error, size, "%s: interface %s: %s", from->where, from->interface, strerror(-err));
+	for (size_t j = 0; j < from->addresses.n; j++) {
+		err = check_address(from, link, &from->addresses.item[j], error, size);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool wants_virtual_mac(const struct node_vrrp *v)
+{
+	for (unsigned i = 0; i < v->n; i++)
+		if (v->conf[i].virtual_mac)
+			return true;
+	return false;
+}
+
+/* The guard reads them too. */
+static int open_leases(struct node_vrrp *v)
+{
+	int err = silence_open(&v->silence, v->parts.steer, wants_virtual_mac(v));
+
+	if (!err)
+		err = guard_give_leases(v->parts.guard, silence_lease_fd(v->silence));
+	return err ? err : guard_catch_fatal(v->parts.guard, silence_leases(v->silence));
+}
+
+int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *parts, const struct config *config,
+		   char *error, size_t size)
+{
+	struct node_vrrp *v = calloc(1, sizeof(*v));
+	int err = 0;
+
+	if (!v)
+		return fail(-ENOMEM, error, size, "virtual routers: %s", strerror(ENOMEM));
+	v->parts = *parts;
+	v->notify.fd = v->guard_end.fd = -1;
+	v->n = (unsigned)config->n_vrrp;
+	for (unsigned i = 0; i < v->n && !err; i++) {
+		fill_conf(&v->conf[i], &config->vrrp[i], i);
+		err = check_router(v, &config->vrrp[i], i, error, size);
+	}
+	if (err)
+		goto err_close;
+	err = open_leases(v);
+	if (err) {
+		fail(err, error, size, "guard and leases: %s", strerror(-err));
+		goto err_close;
+	}
+	*result = v;
+	return 0;
+
+err_close:
+	node_vrrp_close(v);
+	return err;
+}
+
+struct lease_page *node_vrrp_leases(struct node_vrrp *v)
+{
+	return silence_leases(v->silence);
+}
+
+/* ---- what has failed, as text ---- */
+
+static bool has_failed(const struct health_condition *c, enum health_kind kind)
+{
+	return c->in_use && c->kind == kind && health_failed(c);
+}
+
+/* "name: cause; name: cause". Returns text. */
+static const char *list_failed(const struct node_vrrp *v, enum health_kind kind, char *text, size_t size)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < HEALTH_MAX && at < size; i++) {
+		const struct health_condition *c = &v->parts.health->conditions[i];
+
+		if (has_failed(c, kind))
+			at += (size_t)snprintf(text + at, size - at, "%s%s: %s", at ? "; " : "", c->name, c->cause);
+	}
+	return text;
+}
+
+const char *node_vrrp_why(const struct node_vrrp *v, const struct vrrp_status *status, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (status->demoted)
+		return list_failed(v, HEALTH_FAULT, text, size);
+	if (status->weights)
+		return list_failed(v, HEALTH_WEIGHT, text, size);
+	return text;
+}
+
+/* ---- history ---- */
+
+static struct node_vrrp_event *next_event(struct node_vrrp *v)
+{
+	unsigned at = (v->first_event + v->events) % VRRP_HISTORY;
+
+	if (v->events < VRRP_HISTORY)
+		v->events++;
+	else
+		v->first_event = (v->first_event + 1) % VRRP_HISTORY;
+	return &v->event[at];
+}
+
+/* The engine says, and logs, what it acted on; what was behind that only the conditions know. */
+static void note_transition(struct node_vrrp *v, const struct vrrp_transition *t)
+{
+	struct node_vrrp_event *event = next_event(v);
+
+	event->transition = *t;
+	event->because[0] = '\0';
+	if (t->event == VRRP_EV_FAULT || t->event == VRRP_EV_DEMOTE)
+		list_failed(v, HEALTH_FAULT, event->because, sizeof(event->because));
+}
+
+static void read_transitions(struct node_vrrp *v)
+{
+	struct vrrp_transition transitions[TRANSITIONS];
+	uint64_t lost;
+	unsigned n;
+
+	do {
+		n = vrrp_engine_transitions(v->engine, transitions, TRANSITIONS, &lost);
+		if (lost)
+			log_warning("vrrp: %llu transitions came too fast to be noted", (unsigned long long)lost);
+		for (unsigned i = 0; i < n; i++)
+			note_transition(v, &transitions[i]);
+	} while (n == TRANSITIONS);
+}
+
+unsigned node_vrrp_events(const struct node_vrrp *v)
+{
+	return v->events;
+}
+
+const struct node_vrrp_event *node_vrrp_event(const struct node_vrrp *v, unsigned i)
+{
+	return &v->event[(v->first_event + i) % VRRP_HISTORY];
+}
+
+/* ---- the kernel's addresses ---- */
+
+static bool wants_address(const struct vrrp_status *status)
+{
+	return status->state == VRRP_ACTIVE || status->lingering;
+}
+
+static void move_address(struct node_vrrp *v, unsigned i, unsigned j, bool wanted)
+{
+	const struct addr *address = &v->conf[i].addresses[j];
+	char text[ADDR_TEXT_MAX];
+	uint32_t held_back;
+	int err;
+
+	if (v->router[i].present[j] == wanted)
+		return;
+	err = wanted ? vip_add(v->vip, address) : vip_remove(v->vip, address);
+	if (!err)
+		v->router[i].present[j] = wanted;
+	else if (log_limit_pass(&v->router[i].move_log, v->parts.loop->now_ns,
+				LOG_MS * (uint64_t)CLOCK_NS_PER_MS, &held_back))
+		log_warning("address %s cannot be %s the kernel: %s; trying again",
+			    addr_format(address, text, sizeof(text)), wanted ? "given to" : "taken from",
+			    strerror(-err));
+}
+
+static void move_addresses(struct node_vrrp *v)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		struct vrrp_status status;
+
+		vrrp_engine_status(v->engine, i, &status);
+		for (unsigned j = 0; j < v->conf[i].count; j++)
+			move_address(v, i, j, wants_address(&status));
+	}
+}
+
+static void judge(struct node_vrrp *v, struct health_condition *condition, bool good, const char *cause,
+		  uint64_t now_ns)
+{
+	if (condition)
+		health_report(v->parts.health, condition, good, cause, now_ns);
+}
+
+/* What somebody else did to the address shows in the kernel only. */
+static void judge_address(struct node_vrrp *v, unsigned i, unsigned j, bool wanted, uint64_t now_ns)
+{
+	struct router *router = &v->router[i];
+	bool there = vip_has(v->vip, &v->conf[i].addresses[j]);
+
+	router->present[j] = there;
+	if (there == wanted)
+		router->wrong_ns[j] = 0;
+	else if (!router->wrong_ns[j])
+		router->wrong_ns[j] = now_ns;
+	judge(v, router->address[j],
+	      !router->wrong_ns[j] || now_ns - router->wrong_ns[j] <= PATIENCE_MS * (uint64_t)CLOCK_NS_PER_MS,
+	      wanted ? "Active, but the kernel does not have it: no TCP, no ICMP"
+		     : "not Active, but the kernel has it", now_ns);
+}
+
+static void judge_sysctls(struct node_vrrp *v, unsigned i, uint64_t now_ns)
+{
+	char cause[HEALTH_CAUSE_MAX] = "";
+
+	if (v->router[i].sysctl)
+		judge(v, v->router[i].sysctl, sysctls_check(v->conf[i].interface, cause, sizeof(cause)), cause,
+		      now_ns);
+}
+
+static void judge_router(struct node_vrrp *v, unsigned i, uint64_t now_ns)
+{
+	struct vrrp_status status;
+
+	judge_sysctls(v, i, now_ns);
+	vrrp_engine_status(v->engine, i, &status);
+	judge(v, v->router[i].conflict, !status.conflict[0], status.conflict, now_ns);
+	for (unsigned j = 0; j < v->conf[i].count; j++)
+		judge_address(v, i, j, wants_address(&status), now_ns);
+}
+
+/* ---- links ---- */
+
+/* The first address that is not one of the virtual ones. */
+static struct addr primary_address(const struct node_vrrp *v, const struct link_state *link)
+{
+	for (unsigned a = 0; a < link->addresses; a++) {
+		const struct addr *address = &link->address[a].addr;
+		bool is_virtual = false;
+
+		for (unsigned i = 0; i < v->n; i++)
+			for (unsigned j = 0; j < v->conf[i].count; j++)
+				is_virtual |= addr_equal(address, &v->conf[i].addresses[j]);
+		if (!is_virtual)
+			return *address;
+	}
+	return (struct addr){ 0 };
+}
+
+/* Tells the engine if something is new. An interface that has gone is one without address and carrier. */
+static void follow_link(struct node_vrrp *v, unsigned i)
+{
+	struct router *router = &v->router[i];
+	struct vrrp_link link = { .ready = v->is_ready };
+
+	link_read(v->conf[i].interface, &router->seen);
+	link.source = primary_address(v, &router->seen);
+	link.up = router->seen.up;
+	memcpy(link.mac, router->seen.mac, sizeof(link.mac));
+	if (router->told && addr_equal(&link.source, &router->link.source) && link.up == router->link.up &&
+	    link.ready == router->link.ready && memcmp(link.mac, router->link.mac, sizeof(link.mac)) == 0)
+		return;
+	router->link = link;
+	router->told = true;
+	silence_set_mac(v->silence, &v->conf[i], link.mac);
+	vrrp_engine_link(v->engine, i, &link);
+}
+
+static void follow_links(void *context)
+{
+	struct node_vrrp *v = context;
+
+	for (unsigned i = 0; i < v->n; i++)
+		follow_link(v, i);
+}
+
+/* ---- the loop's callbacks ---- */
+
+static void note_last_words(struct node_vrrp *v)
+{
+	int err = resign_note(v->resign);
+
+	if (err)
+		log_warning("vrrp: what \"tandemd --resign\" would send cannot be written: %s", strerror(-err));
+}
+
+static void on_notify(struct loop_fd *self, uint32_t events)
+{
+	struct node_vrrp *v = (struct node_vrrp *)((char *)self - offsetof(struct node_vrrp, notify));
+	uint64_t rung;
+
+	(void)events;
+	if (read(self->fd, &rung, sizeof(rung)) < 0)
+		return;
+	read_transitions(v);
+	move_addresses(v);
+	note_last_words(v);
+}
+
+static void on_guard_end(struct loop_fd *self, uint32_t events)
+{
+	struct node_vrrp *v = (struct node_vrrp *)((char *)self - offsetof(struct node_vrrp, guard_end));
+
+	(void)events;
+	v->guard_died = true;
+	loop_fd_remove(v->parts.loop, self);
+	judge(v, v->guard, false, "it has died: if this process is killed, the other node waits for silence",
+	      v->parts.loop->now_ns);
+}
+
+static void on_ready(struct loop_timer *timer, uint64_t now_ns)
+{
+	struct node_vrrp *v = (struct node_vrrp *)((char *)timer - offsetof(struct node_vrrp, ready));
+
+	v->is_ready = selfcheck_proved(v->selfcheck);
+	if (v->is_ready)
+		follow_links(v);
+	else
+		loop_timer_start(v->parts.loop, timer, now_ns + READY_MS * CLOCK_NS_PER_MS);
+}
+
+static void on_beat(struct loop_timer *timer, uint64_t now_ns)
+{
+	struct node_vrrp *v = (struct node_vrrp *)((char *)timer - offsetof(struct node_vrrp, beat));
+	char cause[HEALTH_CAUSE_MAX] = "";
+	bool good = silence_check(v->silence, cause, sizeof(cause)) == 0;
+
+	judge(v, v->virtual_mac, good, cause, now_ns);
+	follow_links(v);
+	read_transitions(v);
+	for (unsigned i = 0; i < v->n; i++)
+		judge_router(v, i, now_ns);
+	move_addresses(v);
+	loop_timer_start(v->parts.loop, timer, now_ns + BEAT_MS * CLOCK_NS_PER_MS);
+}
+
+/* ---- second half ---- */
+
+static struct health_condition *watch(struct node_vrrp *v, enum health_kind kind, const char *name)
+{
+	return health_add(v->parts.health, name, kind, 1, 1, false, v->parts.loop->now_ns);
+}
+
+static bool is_first_on_interface(const struct node_vrrp *v, unsigned i)
+{
+	for (unsigned j = 0; j < i; j++)
+		if (strcmp(v->conf[j].interface, v->conf[i].interface) == 0)
+			return false;
+	return true;
+}
+
+static void add_router_conditions(struct node_vrrp *v, unsigned i)
+{
+	const struct vrrp_conf *conf = &v->conf[i];
+	struct router *router = &v->router[i];
+	char name[HEALTH_NAME_MAX], address[ADDR_TEXT_MAX];
+
+	snprintf(name, sizeof(name), "conflict:%s/%u", conf->interface, conf->vrid);
+	router->conflict = watch(v, HEALTH_NOTICE, name);
+	for (unsigned j = 0; j < conf->count; j++) {
+		snprintf(name, sizeof(name), "address:%s",
+			 addr_format(&conf->addresses[j], address, sizeof(address)));
+		router->address[j] = watch(v, HEALTH_NOTICE, name);
+	}
+	if (!is_first_on_interface(v, i))
+		return;
+	snprintf(name, sizeof(name), "sysctl:%s", conf->interface);
+	router->sysctl = watch(v, HEALTH_NOTICE, name);
+}
+
+static void add_conditions(struct node_vrrp *v)
+{
+	v->guard = watch(v, HEALTH_NOTICE, "guard");
+	if (silence_has_program(v->silence))
+		v->virtual_mac = watch(v, HEALTH_FAULT, "virtual-mac");
+	for (unsigned i = 0; i < v->n; i++)
+		add_router_conditions(v, i);
+}
+
+/* The mutex first: what follows is said by the guard should it go wrong. */
+static void on_thread_start(void *context)
+{
+	struct node_vrrp *v = context;
+	int err = guard_hold(v->parts.guard);
+
+	if (err)
+		log_error("vrrp: the guard does not watch: %s", strerror(-err));
+	guard_thread_stack();
+	privs_drop_all();
+}
+
+static void on_thread_stop(void *context)
+{
+	struct node_vrrp *v = context;
+
+	guard_let_go(v->parts.guard);
+}
+
+static int open_engine(struct node_vrrp *v, char *error, size_t size)
+{
+	const struct vrrp_engine_conf conf = {
+		.router = v->conf,
+		.n = v->n,
+		.leases = silence_leases(v->silence),
+		.health = v->parts.health,
+		.last_words = guard_last_words(v->parts.guard),
+		.notify_fd = v->notify.fd,
+		.on_thread_start = on_thread_start,
+		.on_thread_stop = on_thread_stop,
+		.context = v,
+	};
+
+	return vrrp_engine_open(&v->engine, &conf, error, size);
+}
+
+static int watch_events(struct node_vrrp *v)
+{
+	struct loop *loop = v->parts.loop;
+	int err;
+
+	v->notify = (struct loop_fd){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .on_ready = on_notify };
+	if (v->notify.fd < 0)
+		return -errno;
+	v->guard_end = (struct loop_fd){ .fd = guard_pidfd(v->parts.guard), .on_ready = on_guard_end };
+	err = loop_fd_add(loop, &v->notify, EPOLLIN);
+	if (!err)
+		err = loop_fd_add(loop, &v->guard_end, EPOLLIN);
+	return err ? err : links_open(&v->links, loop, follow_links, v);
+}
+
+/* What a crash left. Not before the filter is attached and the control socket ours: then no other daemon lives. */
+static int clean_addresses(struct node_vrrp *v, const struct config *config, char *error, size_t size)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		for (unsigned j = 0; j < v->conf[i].count; j++) {
+			const struct addr *address = &v->conf[i].addresses[j];
+			char text[ADDR_TEXT_MAX];
+			int err = vip_clean(address);
+
+			if (err == -EADDRINUSE)
+				return say_own(config->vrrp[i].where, address, error, size);
+			if (err)
+				return fail(err, error, size, "%s: %s, left by another program, cannot be removed: %s",
+					    config->vrrp[i].where, addr_format(address, text, sizeof(text)),
+					    strerror(-err));
+		}
+	}
+	return 0;
+}
+
+/* The TAP device comes last: of all descriptors it must be the first that the kernel closes. */
+static int open_parts(struct node_vrrp *v, const struct config *config, char *error, size_t size)
+{
+	int err = clean_addresses(v, config, error, size);
+
+	if (err)
+		return err;
+	err = watch_events(v);
+	if (err)
+		return fail(err, error, size, "virtual routers: %s", strerror(-err));
+	for (unsigned i = 0; i < v->n; i++)
+		silence_receive(v->silence, &v->conf[i], v->router[i].seen.ifindex);
+	err = open_engine(v, error, size);
+	if (!err)
+		err = resign_open(&v->resign, config->control_socket, guard_last_words(v->parts.guard), error, size);
+	return err ? err : vip_open(&v->vip, error, size);
+}
+
+int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, const struct config *config, char *error,
+		    size_t size)
+{
+	uint64_t now_ns = clock_mono_ns();
+	int err = open_parts(v, config, error, size);
+
+	if (err)
+		return err;
+	v->selfcheck = selfcheck;
+	add_conditions(v);
+	err = vrrp_engine_start(v->engine);
+	if (err)
+		return fail(err, error, size, "VRRP thread: %s", strerror(-err));
+	v->runs = true;
+	follow_links(v);
+	v->ready.on_due = on_ready;
+	v->beat.on_due = on_beat;
+	loop_timer_start(v->parts.loop, &v->ready, now_ns);
+	loop_timer_start(v->parts.loop, &v->beat, now_ns + BEAT_MS * CLOCK_NS_PER_MS);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+void node_vrrp_stop(struct node_vrrp *v)
+{
+	if (!v || !v->runs)
+		return;
+	loop_timer_stop(v->parts.loop, &v->ready);
+	loop_timer_stop(v->parts.loop, &v->beat);
+	loop_fd_remove(v->parts.loop, &v->guard_end);	/* it ends with the thread */
+	vrrp_engine_stop(v->engine);
+	v->runs = false;
+	read_transitions(v);
+	resign_close(v->resign);
+	v->resign = NULL;
+	vip_close(v->vip);
+	v->vip = NULL;
+}
+
+void node_vrrp_close(struct node_vrrp *v)
+{
+	if (!v)
+		return;
+	links_close(v->links);
+	if (v->guard_end.added)
+		loop_fd_remove(v->parts.loop, &v->guard_end);
+	if (v->notify.added)
+		loop_fd_remove(v->parts.loop, &v->notify);
+	if (v->vip)
+		vip_close(v->vip);
+	resign_close(v->resign);
+	if (v->engine)
+		vrrp_engine_close(v->engine);
+	silence_close(v->silence);
+	if (v->notify.fd >= 0)
+		close(v->notify.fd);
+	free(v);
+}
+
+/* ---- reload, commands, documents ---- */
+
+/* The VRRP thread reads each of these as one word, the next time it needs it. */
+void node_vrrp_adopt(struct node_vrrp *v, const struct config *config)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct config_vrrp *from = &config->vrrp[i];
+		struct vrrp_conf *conf = &v->conf[i];
+
+		__atomic_store_n(&conf->priority, (uint8_t)from->priority, __ATOMIC_RELAXED);
+		__atomic_store_n(&conf->preempt, from->preempt, __ATOMIC_RELAXED);
+		__atomic_store_n(&conf->preempt_delay_ms, from->preempt_delay_s * 1000, __ATOMIC_RELAXED);
+		__atomic_store_n(&conf->linger_ms, from->linger_ms, __ATOMIC_RELAXED);
+	}
+}
+
+unsigned node_vrrp_count(const struct node_vrrp *v)
+{
+	return v->n;
+}
+
+const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *v, unsigned router)
+{
+	return &v->conf[router];
+}
+
+void node_vrrp_status(const struct node_vrrp *v, unsigned router, struct vrrp_status *status)
+{
+	vrrp_engine_status(v->engine, router, status);
+}
+
+bool node_vrrp_dead_man(const struct node_vrrp *v, unsigned router)
+{
+	return silence_is_kept(v->silence, &v->conf[router]);
+}
+
+int node_vrrp_guard_pid(const struct node_vrrp *v)
+{
+	return v->guard_died ? 0 : guard_pid(v->parts.guard);
+}
+
+void node_vrrp_counters(const struct node_vrrp *v, uint64_t counts[VMAC_COUNTERS])
+{
+	silence_counters(v->silence, counts);
+}
+
+void node_vrrp_release(struct node_vrrp *v, unsigned router)
+{
+	vrrp_engine_release(v->engine, router);
+}
+
+void node_vrrp_resume(struct node_vrrp *v, unsigned router)
+{
+	vrrp_engine_resume(v->engine, router);
+}

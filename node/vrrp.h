@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vrrp.h - the control thread's side of the virtual routers: starts the engine with what the configuration says, tells
+ * it what the kernel says of the links, moves the kernel's copy of the addresses after it, and keeps the history.
+ * Control thread.
+ *
+ *   address:ADDRESS     notice  the kernel has the address and should not, or the other way round, for over a second
+ *   conflict:IF/VRID    notice  a third host answers for one of the addresses
+ *   guard               notice  the guard has died: no last words
+ *   sysctl:IF           notice  a kernel setting that lets the wrong MAC be learned
+ *   virtual-mac         fault   the program that lets the kernel receive for the virtual MACs is gone
+ */
+#ifndef NODE_VRRP_H
+#define NODE_VRRP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane/vmac_shared.h"
+#include "vrrp/engine.h"
+
+struct config;
+struct guard;
+struct health;
+struct lease_page;
+struct loop;
+struct node_vrrp;
+struct selfcheck;
+struct steer;
+
+struct node_vrrp_parts {
+	struct loop *loop;
+	struct health *health;
+	struct steer *steer;		/* NULL with io = socket */
+	struct guard *guard;
+};
+
+/*
+ * First half, before anything is attached: compares the configuration with the addresses of the interfaces (a mistake
+ * is named with file and line), hands the leases to the guard. 0 or -errno with error.
+ */
+int node_vrrp_open(struct node_vrrp **vrrp, const struct node_vrrp_parts *parts, const struct config *config,
+		   char *error, size_t size);
+/* The leases that engine and workers share. */
+struct lease_page *node_vrrp_leases(struct node_vrrp *vrrp);
+
+/* Second half, the last step of the start: removes virtual addresses that a crash left, opens the engine. The routers
+ * leave Initialize once selfcheck has seen the data plane good. What "tandemd --resign" needs to know stands beside
+ * the control socket. 0 or -errno with error. */
+int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, const struct config *config, char *error,
+		    size_t size);
+
+/* Releases what is Active and waits for the end of the linger; takes the addresses off. Accepts NULL. While workers
+ * still answer; node_vrrp_close() after they have stopped. */
+void node_vrrp_stop(struct node_vrrp *vrrp);
+void node_vrrp_close(struct node_vrrp *vrrp);
+
+/* After a reload: priority, preempt, preempt_delay_s, linger_ms. */
+void node_vrrp_adopt(struct node_vrrp *vrrp, const struct config *config);
+
+/* ---- for commands and documents ---- */
+
+unsigned node_vrrp_count(const struct node_vrrp *vrrp);
+const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *vrrp, unsigned router);
+void node_vrrp_status(const struct node_vrrp *vrrp, unsigned router, struct vrrp_status *status);
+/* Why the effective priority is not the configured one; "" when it is. Returns text. */
+const char *node_vrrp_why(const struct node_vrrp *vrrp, const struct vrrp_status *status, char *text, size_t size);
+
+/* Does the router's address go silent by itself when this process stands still? */
+bool node_vrrp_dead_man(const struct node_vrrp *vrrp, unsigned router);
+/* Frames for the virtual MACs on their way to the kernel. */
+void node_vrrp_counters(const struct node_vrrp *vrrp, uint64_t counts[VMAC_COUNTERS]);
+/* 0 when it has died. */
+int node_vrrp_guard_pid(const struct node_vrrp *vrrp);
+
+void node_vrrp_release(struct node_vrrp *vrrp, unsigned router);
+void node_vrrp_resume(struct node_vrrp *vrrp, unsigned router);
+
+struct node_vrrp_event {
+	struct vrrp_transition transition;
+	char because[256];		/* the conditions that had failed then; "" */
+};
+/* Events kept, and event i of them, the oldest first. */
+unsigned node_vrrp_events(const struct node_vrrp *vrrp);
+const struct node_vrrp_event *node_vrrp_event(const struct node_vrrp *vrrp, unsigned i);
+
+#endif

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_vrrp.c - the control thread's side of virtual routers: what it tells the engine, what it does to the kernel's
+ * addresses, conditions and history. Engine, guard, kernel and filter are stand-ins; the clock is the real one.
+ */
+#include "tests/tap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/health.h"
+#include "base/lease.h"
+#include "base/loop.h"
+#include "dataplane/steer.h"
+#include "dataplane/vmac.h"
+#include "node/config.h"
+#include "node/guard.h"
+#include "node/links.h"
+#include "node/resign.h"
+#include "node/selfcheck.h"
+#include "node/sysctls.h"
+#include "node/vip.h"
+#include "node/vrrp.h"
+
+enum { SOON_MS = 300, STEER_FD = 70, VMAC_FD = 71 };
+
+static const uint8_t own_mac[6] = { 2, 0, 0, 0, 0, 1 };
+
+static struct {
+	/* the kernel */
+	struct link_state link;
+	int link_err, clean_err, vip_err;
+	bool on_device[2];			/* 192.0.2.100 and .101 on the TAP device */
+	unsigned vip_calls;
+	void (*on_change)(void *context);
+	void *on_change_context;
+	/* filter, tcx, guard */
+	bool has_tcx;
+	int guard_lease_fd, guard_fd;
+	unsigned rewrites;
+	struct lease_page filter_page, tcx_page;
+	/* engine and self-check */
+	const struct vrrp_conf *conf;
+	struct lease_page *engine_page;
+	int notify_fd;
+	struct vrrp_status status[2];
+	struct vrrp_link told[2];
+	unsigned tellings, notes;
+	struct vrrp_transition transitions[150];
+	unsigned transition, n_transitions;
+	bool proved, sysctls_good;
+} world;
+
+static struct loop loop;
+static struct health health;
+static struct config config;
+static struct config_vrrp routers[2];
+static struct addr addresses[2];
+static struct node_vrrp *vrrp;
+
+/* ---- stand-ins ---- */
+
+int link_read(const char *name, struct link_state *state)
+{
+	assert_string_equal(name, "eth0");
+	*state = world.link;
+	return world.link_err;
+}
+
+bool link_reaches(const struct link_state *state, const struct addr *addr)
+{
+	return state->addresses && memcmp(state->address[0].addr.bytes, addr->bytes, 15) == 0;
+}
+
+int links_open(struct links **links, struct loop *l, void (*on_change)(void *context), void *context)
+{
+	(void)l;
+	*links = NULL;
+	world.on_change = on_change;
+	world.on_change_context = context;
+	return 0;
+}
+
+void links_close(struct links *links)
+{
+	(void)links;
+}
+
+int vip_open(struct vip **vip, char *error, size_t size)
+{
+	(void)error;
+	(void)size;
+	*vip = (struct vip *)&world;
+	return 0;
+}
+
+void vip_close(struct vip *vip)
+{
+	(void)vip;
+	memset(world.on_device, 0, sizeof(world.on_device));
+}
+
+static int place(const struct addr *address, bool there)
+{
+	world.vip_calls++;
+	if (!world.vip_err)
+		world.on_device[address->bytes[15] - 100] = there;
+	return world.vip_err;
+}
+
+int vip_add(struct vip *vip, const struct addr *address)
+{
+	(void)vip;
+	return place(address, true);
+}
+
+int vip_remove(struct vip *vip, const struct addr *address)
+{
+	(void)vip;
+	return place(address, false);
+}
+
+bool vip_has(struct vip *vip, const struct addr *address)
+{
+	(void)vip;
+	return world.on_device[address->bytes[15] - 100];
+}
+
+int vip_clean(const struct addr *address)
+{
+	(void)address;
+	return world.clean_err;
+}
+
+int steer_lease_fd(const struct steer *steer)
+{
+	(void)steer;
+	return STEER_FD;
+}
+
+struct lease_page *steer_leases(struct steer *steer)
+{
+	(void)steer;
+	return &world.filter_page;
+}
+
+int steer_rewrite(struct steer *steer, uint8_t lease, const uint8_t virtual_mac[6], const uint8_t mac[6])
+{
+	(void)steer;
+	assert_int_equal(lease, 0);
+	assert_int_equal(virtual_mac[5], 51);
+	assert_memory_equal(mac, world.link.mac, 6);
+	world.rewrites++;
+	return 0;
+}
+
+int vmac_open(struct vmac **vmac, int lease_fd, char *error, size_t size)
+{
+	assert_true(lease_fd == STEER_FD || lease_fd == -1);
+	snprintf(error, size, "no tcx here");
+	if (!world.has_tcx)
+		return -EOPNOTSUPP;
+	*vmac = (struct vmac *)&world;
+	return 0;
+}
+
+void vmac_close(struct vmac *vmac)
+{
+	(void)vmac;
+}
+
+struct lease_page *vmac_leases(struct vmac *vmac)
+{
+	(void)vmac;
+	return &world.tcx_page;
+}
+
+int vmac_lease_fd(const struct vmac *vmac)
+{
+	(void)vmac;
+	return VMAC_FD;
+}
+
+int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t lease, char *error, size_t size)
+{
+	(void)vmac;
+	(void)error;
+	(void)size;
+	assert_int_equal(ifindex, 7);
+	assert_int_equal(mac[5], 51);
+	assert_int_equal(lease, 0);
+	return 0;
+}
+
+int vmac_check(const struct vmac *vmac, char *cause, size_t size)
+{
+	(void)vmac;
+	(void)cause;
+	(void)size;
+	return 0;
+}
+
+void vmac_counters(const struct vmac *vmac, uint64_t counts[VMAC_COUNTERS])
+{
+	(void)vmac;
+	memset(counts, 0, VMAC_COUNTERS * sizeof(counts[0]));
+}
+
+struct vrrp_last_words *guard_last_words(struct guard *guard)
+{
+	static struct vrrp_last_words words[VRRP_ROUTERS_MAX];
+
+	(void)guard;
+	return words;
+}
+
+int guard_give_leases(struct guard *guard, int lease_fd)
+{
+	(void)guard;
+	world.guard_lease_fd = lease_fd;
+	return 0;
+}
+
+int guard_catch_fatal(struct guard *guard, struct lease_page *leases)
+{
+	(void)guard;
+	(void)leases;
+	return 0;
+}
+
+int guard_hold(struct guard *guard)
+{
+	(void)guard;
+	return 0;
+}
+
+void guard_let_go(struct guard *guard)
+{
+	(void)guard;
+}
+
+int guard_thread_stack(void)
+{
+	return 0;
+}
+
+pid_t guard_pid(const struct guard *guard)
+{
+	(void)guard;
+	return 4711;
+}
+
+int guard_pidfd(const struct guard *guard)
+{
+	(void)guard;
+	return world.guard_fd;
+}
+
+int resign_open(struct resign **resign, const char *control_socket, const struct vrrp_last_words *words, char *error,
+		size_t size)
+{
+	(void)error;
+	(void)size;
+	assert_non_null(words);
+	assert_string_equal(control_socket, "/run/x");
+	*resign = NULL;
+	return 0;
+}
+
+int resign_note(struct resign *resign)
+{
+	(void)resign;
+	world.notes++;
+	return 0;
+}
+
+void resign_close(struct resign *resign)
+{
+	(void)resign;
+}
+
+bool sysctls_check(const char *interface, char *text, size_t size)
+{
+	(void)interface;
+	snprintf(text, size, "arp_announce");
+	return world.sysctls_good;
+}
+
+bool selfcheck_proved(const struct selfcheck *check)
+{
+	(void)check;
+	return world.proved;
+}
+
+int vrrp_engine_open(struct vrrp_engine **engine, const struct vrrp_engine_conf *conf, char *error, size_t size)
+{
+	(void)error;
+	(void)size;
+	assert_int_equal(conf->n, 2);
+	world.conf = conf->router;
+	world.engine_page = conf->leases;
+	world.notify_fd = conf->notify_fd;
+	*engine = (struct vrrp_engine *)&world;
+	return 0;
+}
+
+int vrrp_engine_start(struct vrrp_engine *engine)
+{
+	(void)engine;
+	return 0;
+}
+
+void vrrp_engine_stop(struct vrrp_engine *engine)
+{
+	(void)engine;
+}
+
+void vrrp_engine_close(struct vrrp_engine *engine)
+{
+	(void)engine;
+}
+
+void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct vrrp_link *link)
+{
+	(void)engine;
+	world.told[router] = *link;
+	world.tellings++;
+}
+
+void vrrp_engine_release(struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	(void)router;
+}
+
+void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	(void)router;
+}
+
+void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status)
+{
+	(void)engine;
+	*status = world.status[router];
+}
+
+unsigned vrrp_engine_transitions(struct vrrp_engine *engine, struct vrrp_transition *out, unsigned max, uint64_t *lost)
+{
+	unsigned n = 0;
+
+	(void)engine;
+	*lost = 0;
+	while (n < max && world.transition < world.n_transitions)
+		out[n++] = world.transitions[world.transition++];
+	return n;
+}
+
+/* ---- helpers ---- */
+
+static int set_up(void **state)
+{
+	static const char *const texts[] = { "192.0.2.100", "192.0.2.101" };
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.has_tcx = world.sysctls_good = true;
+	world.link = (struct link_state){ .ifindex = 7, .up = true, .addresses = 2 };
+	memcpy(world.link.mac, own_mac, sizeof(own_mac));
+	addr_parse("192.0.2.101", &world.link.address[0].addr);
+	addr_parse("192.0.2.1", &world.link.address[1].addr);
+	world.link.address[0].len = 128;
+	world.link.address[1].len = 120;
+	world.guard_fd = eventfd(0, EFD_NONBLOCK);
+	for (unsigned i = 0; i < 2; i++) {
+		addr_parse(texts[i], &addresses[i]);
+		routers[i] = (struct config_vrrp){
+			.interface = "eth0", .vrid = 51 + i, .priority = 200, .interval_cs = 10,
+			.addresses = { &addresses[i], 1 }, .virtual_mac = i == 0, .preempt = true,
+			.preempt_delay_s = 30, .linger_ms = 500, .checksum = VRRP_CHECKSUM_RFC5798,
+			.checksum_rx = i ? CONFIG_CHECKSUM_RX_STRICT : CONFIG_CHECKSUM_RX_BOTH,
+			.announce_count = 3, .where = "conf:9: vrrp[0]",
+		};
+		world.status[i].state = VRRP_INITIALIZE;
+	}
+	config.vrrp = routers;
+	config.n_vrrp = 2;
+	strcpy(config.control_socket, "/run/x");
+	vrrp = NULL;
+	return loop_init(&loop) || health_init(&health);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	node_vrrp_stop(vrrp);
+	node_vrrp_close(vrrp);
+	close(world.guard_fd);
+	health_fini(&health);
+	loop_fini(&loop);
+	return 0;
+}
+
+static int open_on(bool has_filter, char *error, size_t size)
+{
+	const struct node_vrrp_parts parts = {
+		.loop = &loop,
+		.health = &health,
+		.steer = has_filter ? (struct steer *)&world : NULL,
+		.guard = (struct guard *)&world,
+	};
+
+	return node_vrrp_open(&vrrp, &parts, &config, error, size);
+}
+
+static void start_on(bool has_filter)
+{
+	char error[256] = "";
+
+	assert_int_equal(open_on(has_filter, error, sizeof(error)), 0);
+	assert_int_equal(node_vrrp_start(vrrp, NULL, &config, error, sizeof(error)), 0);
+}
+
+static void turn_for(unsigned ms)
+{
+	uint64_t end_ns = clock_mono_ns() + ms * (uint64_t)CLOCK_NS_PER_MS;
+
+	while (clock_mono_ns() < end_ns)
+		loop_turn(&loop, 5);
+}
+
+/* As the engine does after a transition. */
+static void ring(void)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(world.notify_fd, &one, sizeof(one)), sizeof(one));
+	turn_for(20);
+}
+
+static const struct health_condition *condition(const char *name)
+{
+	for (unsigned i = 0; i < HEALTH_MAX; i++)
+		if (health.conditions[i].in_use && strcmp(health.conditions[i].name, name) == 0)
+			return &health.conditions[i];
+	fail_msg("there is no condition %s", name);
+	return NULL;
+}
+
+static bool failed_within(const char *name, unsigned ms)
+{
+	for (unsigned passed = 0; passed < ms && !health_failed(condition(name)); passed += 20)
+		turn_for(20);
+	return health_failed(condition(name));
+}
+
+/* ---- cases ---- */
+
+static void configuration_reaches_the_engine(void **state)
+{
+	(void)state;
+	start_on(true);
+	assert_int_equal(world.conf[0].vrid, 51);
+	assert_int_equal(world.conf[0].lease, 0);
+	assert_int_equal(world.conf[1].lease, 1);
+	assert_int_equal(world.conf[0].preempt_delay_ms, 30000);
+	assert_int_equal(world.conf[0].checksum, VRRP_CHECKSUM_RFC5798);
+	assert_int_equal(world.conf[0].checksum_rx, VRRP_CHECKSUM_BOTH);
+	assert_int_equal(world.conf[1].checksum_rx, VRRP_CHECKSUM_RFC5798);
+	assert_true(addr_equal(&world.conf[1].addresses[0], &addresses[1]));
+	routers[0].priority = 9;
+	routers[0].preempt = false;
+	routers[0].preempt_delay_s = 1;
+	routers[0].linger_ms = 2;
+	node_vrrp_adopt(vrrp, &config);
+	assert_int_equal(world.conf[0].priority, 9);
+	assert_false(world.conf[0].preempt);
+	assert_int_equal(world.conf[0].preempt_delay_ms, 1000);
+	assert_int_equal(world.conf[0].linger_ms, 2);
+}
+
+static void addresses_that_cannot_be(void **state)
+{
+	char error[256] = "";
+
+	(void)state;
+	addr_parse("198.51.100.1", &addresses[0]);
+	assert_int_equal(open_on(true, error, sizeof(error)), -EADDRNOTAVAIL);
+	assert_string_equal(error, "conf:9: vrrp[0]: 198.51.100.1 lies in no subnet of eth0, which has 192.0.2.101/32; set "
+			    "foreign_subnet = true if it is meant so");
+	addr_parse("192.0.2.1", &addresses[0]);
+	assert_int_equal(open_on(true, error, sizeof(error)), -EADDRINUSE);
+	assert_string_equal(error, "conf:9: vrrp[0]: 192.0.2.1 is an address that this host has for itself; a virtual address "
+			    "must be another one");
+	addr_parse("198.51.100.1", &addresses[0]);
+	world.link_err = -ENODEV;
+	assert_int_equal(open_on(true, error, sizeof(error)), -ENODEV);
+	assert_string_equal(error, "conf:9: vrrp[0]: interface eth0: No such device");
+	world.link_err = 0;
+	world.link.addresses = 0;	/* none yet: the router waits for one */
+	assert_int_equal(open_on(true, error, sizeof(error)), 0);
+	node_vrrp_close(vrrp);
+	world.link.addresses = 2;
+	routers[0].foreign_subnet = true;
+	assert_int_equal(open_on(true, error, sizeof(error)), 0);
+	world.clean_err = -EADDRINUSE;	/* another interface has it */
+	assert_int_equal(node_vrrp_start(vrrp, NULL, &config, error, sizeof(error)), -EADDRINUSE);
+	assert_non_null(strstr(error, "conf:9: vrrp[0]: 198.51.100.1 is an address that this host has for itself"));
+}
+
+static void links_are_followed(void **state)
+{
+	struct addr own;
+
+	(void)state;
+	start_on(true);
+	turn_for(50);
+	addr_parse("192.0.2.1", &own);
+	assert_true(addr_equal(&world.told[0].source, &own));	/* .101 is a virtual one */
+	assert_memory_equal(world.told[0].mac, own_mac, 6);
+	assert_true(world.told[0].up);
+	assert_false(world.told[0].ready);
+	world.proved = true;
+	turn_for(50);
+	assert_true(world.told[0].ready && world.told[1].ready);
+	assert_int_equal(world.tellings, 4);
+	world.on_change(world.on_change_context);
+	assert_int_equal(world.tellings, 4);	/* nothing new */
+	world.link.up = false;
+	world.on_change(world.on_change_context);
+	assert_false(world.told[1].up);
+	world.link.up = true;
+	world.link.addresses = 1;
+	turn_for(600);				/* an event was lost: the beat sees it */
+	assert_true(addr_equal(&world.told[0].source, &(struct addr){ 0 }));
+	assert_true(world.told[0].up && world.told[0].ready);
+}
+
+static void kernel_addresses_follow(void **state)
+{
+	(void)state;
+	start_on(true);
+	world.status[0].state = VRRP_ACTIVE;
+	ring();
+	assert_true(world.on_device[0]);
+	assert_false(world.on_device[1]);
+	assert_true(world.notes > 0);
+	world.status[0].state = VRRP_INITIALIZE;
+	world.status[0].lingering = true;
+	ring();
+	assert_true(world.on_device[0]);
+	world.status[0].lingering = false;
+	ring();
+	assert_false(world.on_device[0]);
+	assert_int_equal(world.vip_calls, 2);
+	world.vip_err = -ENOBUFS;
+	world.status[0].state = VRRP_ACTIVE;
+	ring();
+	assert_false(world.on_device[0]);
+	world.vip_err = 0;
+	turn_for(600);
+	assert_true(world.on_device[0]);
+}
+
+static void conditions_tell(void **state)
+{
+	uint64_t one = 1;
+
+	(void)state;
+	start_on(true);
+	world.vip_err = -EPERM;
+	world.status[0].state = VRRP_ACTIVE;
+	snprintf(world.status[1].conflict, sizeof(world.status[1].conflict), "another host");
+	world.sysctls_good = false;
+	ring();
+	assert_true(failed_within("conflict:eth0/52", 700));
+	assert_true(failed_within("sysctl:eth0", 700));
+	assert_false(health_failed(condition("address:192.0.2.100")));
+	assert_true(failed_within("address:192.0.2.100", 2000));
+	assert_false(health_failed(condition("address:192.0.2.101")));
+	assert_false(health_failed(condition("virtual-mac")));
+	assert_int_equal(node_vrrp_guard_pid(vrrp), 4711);
+	assert_int_equal(write(world.guard_fd, &one, sizeof(one)), sizeof(one));
+	assert_true(failed_within("guard", SOON_MS));
+	assert_int_equal(node_vrrp_guard_pid(vrrp), 0);
+	assert_false(health_any_fault(&health));
+}
+
+static void history_keeps_the_last_hundred(void **state)
+{
+	struct health_condition *c;
+
+	(void)state;
+	start_on(true);
+	c = health_add(&health, "worker:0", HEALTH_FAULT, 1, 1, false, 1);
+	health_report(&health, c, false, "hangs", 2);
+	for (unsigned i = 0; i < 150; i++)
+		world.transitions[i] = (struct vrrp_transition){ .mono_ns = i, .event = VRRP_EV_RELEASE };
+	world.transitions[149].event = VRRP_EV_FAULT;
+	world.n_transitions = 150;
+	ring();
+	assert_int_equal(node_vrrp_events(vrrp), VRRP_HISTORY);
+	for (unsigned i = 0; i < VRRP_HISTORY; i++)
+		assert_int_equal(node_vrrp_event(vrrp, i)->transition.mono_ns, 50 + i);
+	assert_string_equal(node_vrrp_event(vrrp, 98)->because, "");
+	assert_string_equal(node_vrrp_event(vrrp, 99)->because, "worker:0: hangs");
+}
+
+static void why_the_priority_is_lower(void **state)
+{
+	struct vrrp_status status = { .weights = 60 };
+	struct health_condition *c;
+	char text[256];
+
+	(void)state;
+	start_on(true);
+	c = health_add(&health, "routes:rec", HEALTH_WEIGHT, 1, 1, false, 1);
+	health_report(&health, c, false, "no member is up", 2);
+	c = health_add(&health, "carrier:eth1", HEALTH_FAULT, 1, 1, false, 1);
+	health_report(&health, c, false, "no carrier", 2);
+	assert_string_equal(node_vrrp_why(vrrp, &status, text, sizeof(text)), "routes:rec: no member is up");
+	status.demoted = true;
+	assert_string_equal(node_vrrp_why(vrrp, &status, text, sizeof(text)), "carrier:eth1: no carrier");
+	status = (struct vrrp_status){ 0 };
+	assert_string_equal(node_vrrp_why(vrrp, &status, text, sizeof(text)), "");
+	assert_string_equal(node_vrrp_why(vrrp, &(struct vrrp_status){ .weights = 1 }, text, 8), "routes:");
+}
+
+/* Who reads the leases, and what is left of the virtual MAC. */
+static void every_way_to_keep_silent(void **state)
+{
+	static const struct {
+		bool has_filter, has_tcx;
+		int guard_fd;
+		bool virtual_mac, dead_man[2], rewritten;
+	} cases[] = {
+		{ true, true, STEER_FD, true, { true, true }, false },
+		{ true, false, STEER_FD, true, { true, true }, true },
+		{ false, true, VMAC_FD, true, { true, false }, false },
+		{ false, false, -1, false, { false, false }, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (i) {
+			tear_down(state);
+			set_up(state);
+		}
+		world.has_tcx = cases[i].has_tcx;
+		start_on(cases[i].has_filter);
+		assert_int_equal(world.guard_lease_fd, cases[i].guard_fd);
+		assert_ptr_equal(world.engine_page, node_vrrp_leases(vrrp));
+		assert_int_equal(world.conf[0].virtual_mac, cases[i].virtual_mac);
+		assert_false(world.conf[1].virtual_mac);
+		assert_int_equal(node_vrrp_dead_man(vrrp, 0), cases[i].dead_man[0]);
+		assert_int_equal(node_vrrp_dead_man(vrrp, 1), cases[i].dead_man[1]);
+		assert_int_equal(world.rewrites, cases[i].rewritten);
+		world.link.mac[5]++;	/* a new MAC of the interface is taken over */
+		world.on_change(world.on_change_context);
+		assert_int_equal(world.rewrites, 2 * cases[i].rewritten);
+	}
+}
+
+#define CASE_IN_WORLD(text, function) { text, function, set_up, tear_down, NULL }
+
+int main(void)
+{
+	const struct CMUnitTest cases[] = {
+		CASE_IN_WORLD("the configuration reaches the engine, and so does a reload", configuration_reaches_the_engine),
+		CASE_IN_WORLD("addresses that the kernel contradicts are refused with file and line", addresses_that_cannot_be),
+		CASE_IN_WORLD("V035 V093 V171 the engine is told of links when they change, and ready once proved",
+			      links_are_followed),
+		CASE_IN_WORLD("V104 V178 the kernel's address follows the state, and stays through the linger",
+			      kernel_addresses_follow),
+		CASE_IN_WORLD("conditions: address, conflict, settings, guard; no fault among them", conditions_tell),
+		CASE_IN_WORLD("the history keeps the last hundred, with what was behind them", history_keeps_the_last_hundred),
+		CASE_IN_WORLD("V165 why the priority is lower than configured", why_the_priority_is_lower),
+		CASE_IN_WORLD("dead-man and virtual MAC with and without filter and tcx", every_way_to_keep_silent),
+	};
+
+	return RUN(cases);
+}
