@@ -88,6 +88,7 @@ struct tally {
 	uint64_t latency_max_ns;
 	uint64_t last_good_ns, gap_ns;		/* by arrival */
 	uint64_t outage_since_ns, outage_ns;	/* by time of sending; since 0 = none */
+	uint64_t first_bad_ns, last_bad_ns;	/* likewise; 0 = none */
 };
 
 struct prober {
@@ -403,10 +404,15 @@ static void extend_outage(struct tally *t, uint64_t until_ns)
 static void judge_outage(struct tally *t, uint64_t sent_ns, bool is_good)
 {
 	extend_outage(t, sent_ns);
-	if (is_good)
+	if (is_good) {
 		t->outage_since_ns = 0;
-	else if (!t->outage_since_ns)
+		return;
+	}
+	if (!t->outage_since_ns)
 		t->outage_since_ns = sent_ns;
+	if (!t->first_bad_ns)
+		t->first_bad_ns = sent_ns;
+	t->last_bad_ns = sent_ns;
 }
 
 static void retire_finished(struct prober *p, uint64_t now_ns)
@@ -608,11 +614,12 @@ static void print_json(const struct prober *p, uint64_t sent)
 		printf("%s\"%s\": %" PRIu64, comma, rcode_names[i], t->rcode[i]);
 		comma = ", ";
 	}
-	printf("}, \"gap_ms\": %.3f, \"outage_ms\": %.3f, \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f"
+	printf("}, \"gap_ms\": %.3f, \"outage_ms\": %.3f, \"affected_ms\": %.3f, \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f"
 	       ", \"p999\": %.1f, \"max\": %.1f}, \"seconds\": %.3f, \"sender_late_ms\": %.3f"
 	       ", \"send_errors\": %" PRIu64 ", \"socket_drops\": %" PRIu64 "}\n",
-	       to_ms(t->gap_ns), to_ms(t->outage_ns), percentile_us(t, 0.5), percentile_us(t, 0.99),
-	       percentile_us(t, 0.999), (double)t->latency_max_ns / CLOCK_NS_PER_US,
+	       to_ms(t->gap_ns), to_ms(t->outage_ns), to_ms(t->last_bad_ns - t->first_bad_ns),
+	       percentile_us(t, 0.5), percentile_us(t, 0.99), percentile_us(t, 0.999),
+	       (double)t->latency_max_ns / CLOCK_NS_PER_US,
 	       to_ms(p->end_ns - p->start_ns) / 1000, to_ms(p->sender_late_ns), p->send_errors,
 	       count_socket_drops(p));
 }
@@ -633,6 +640,8 @@ static void print_text(const struct prober *p, uint64_t sent)
 	printf("gap         %10.3f ms longest time without a good answer\n", to_ms(t->gap_ns));
 	printf("outage      %10.3f ms longest time in which every query sent failed\n",
 	       to_ms(t->outage_ns));
+	printf("affected    %10.3f ms from the first query that failed to the last\n",
+	       to_ms(t->last_bad_ns - t->first_bad_ns));
 	printf("latency     %10.1f us p50, %.1f p99, %.1f p99.9, %.1f max\n", percentile_us(t, 0.5),
 	       percentile_us(t, 0.99), percentile_us(t, 0.999),
 	       (double)t->latency_max_ns / CLOCK_NS_PER_US);

@@ -11,6 +11,20 @@ node_interfaces() {
 	fi
 }
 
+# The own address of a node always answers, the VIP while the node is Active.
+node_listen() {
+	[ "$VIP_CS" = 0 ] || echo "{ address = \"$(vip)\"; },"
+	echo "{ address = \"$(host_ipv4 "$1")\"; }"
+}
+
+# A short preempt delay, so that a drill need not wait long for what it broke to come back.
+node_vrrp() {
+	[ "$VIP_CS" = 0 ] || cat <<-END
+		vrrp = ( { interface = "eth0"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;
+		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = 1; } );
+	END
+}
+
 # node_config HOST DIR - on standard output; the control socket will be in DIR.
 node_config() {
 	local host=$1 dir=$2
@@ -18,7 +32,8 @@ node_config() {
 	cat <<-END
 		node = { name = "$host"; io = "$IO"; };
 		interfaces = ( $(node_interfaces) );
-		listen = ( { address = "$(host_ipv4 "$host")"; } );
+		listen = ( $(node_listen "$host") );
+		$(node_vrrp "$host")
 		acl = {
 		  recursive = [ "10.10.0.0/16", "fd10:10::/32" ];
 		  authoritative = [ "0.0.0.0/0", "::/0" ];

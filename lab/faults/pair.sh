@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash disable=SC2153,SC2154
+#
+# pair.sh - the drills that break dd1, which has the VIP, or move the VIP on purpose. The same for a pair of Tandem
+# and for one of dnsdist and keepalived. Sourced by lab/drill.
+
+PAIR_LEAD=1             # seconds of load before the fault, and after the VIP has moved
+TAKEOVER_DEADLINE=8     # until somebody must have the VIP; keepalived needs 3.6 s at best with its defaults
+SETTLE_DEADLINE=30      # until dd1 has it again and dd2 stands by
+FULL_KB=$((4 << 20))
+
+# fault | what ends it | who answers for the VIP between the two
+declare -A PAIR_DRILLS=(
+	[kill]='       signal_daemon KILL | start_node         | dd2'
+	[kill-full]='  signal_daemon KILL | start_node         | dd2'
+	[crash]='      signal_daemon SEGV | start_node         | dd2'
+	[kill-both]='  signal_node KILL   | start_node         | dd2'
+	[kill-ha]='    kill_keepalived    | start_node         | dd2'
+	[freeze]='     signal_frozen STOP | signal_frozen CONT | dd2'
+	[hang-worker]='hold_worker        | let_worker_go      | dd2'
+	[filter-gone]='detach_filter      | restart_node       | dd2'
+	[power-off]='  set_link down      | set_link up        | dd2'
+	[release]='    hand_over          | take_back          | dd2'
+	[failback]='   start_node         | true               | dd1'
+	[upgrade]='    restart_node       | true               | dd1'
+)
+
+# --- processes of dd1 ------------------------------------------------------------------------------
+
+daemon() { [ "$SYSTEM" = peer ] && echo dd1-dnsdist || echo dd1-tandemd; }
+
+# pids_of SERVICE - its helpers first, so that none is left for a moment to speak for it.
+pids_of() {
+	local pid
+
+	pid=$(lab pid "$1") || die "$1 does not run"
+	pgrep -P "$pid"
+	echo "$pid"
+}
+
+node_pids() {
+	local service
+
+	for service in $(host_services dd1); do
+		pids_of "dd1-$service"
+	done
+}
+
+signal_daemon() {
+	local pid
+
+	pid=$(lab pid "$(daemon)") || die "$(daemon) does not run"
+	kill "-$1" "$pid"
+}
+
+signal_node() {
+	# shellcheck disable=SC2046 # words
+	kill "-$1" $(node_pids)
+}
+
+# What stands still when the daemon does: of the peer also keepalived, or its check would move the VIP.
+signal_frozen() {
+	if [ "$SYSTEM" = peer ]; then
+		signal_node "$1"
+	else
+		signal_daemon "$1"
+	fi
+}
+
+kill_keepalived() {
+	# shellcheck disable=SC2046 # words
+	kill -KILL $(pids_of dd1-keepalived)
+}
+
+start_node() {
+	local service
+
+	for service in $(host_services dd1); do
+		lab start "dd1-$service" || return 1
+	done
+}
+
+stop_node() {
+	local service
+
+	for service in $(host_services dd1 | tr ' ' '\n' | tac); do
+		lab stop "dd1-$service"
+	done
+}
+
+restart_node() {
+	stop_node
+	start_node
+}
+
+# --- other faults ----------------------------------------------------------------------------------
+
+hold_worker() {
+	local name='worker 0'
+
+	[ "$SYSTEM" = tandem ] || name=dnsdist/udpClie
+	"$ROOT/lab/hold-thread" "$(lab pid "$(daemon)")" "$name" >"$TMP/held" &
+	HOLDER=$!
+	wait_for "[ -s $TMP/held ]" 5 || die "cannot hold thread $name"
+}
+
+let_worker_go() {
+	kill "$HOLDER"
+	wait "$HOLDER"
+}
+
+# A link is known by its program; of two links with one program the first is eth0's.
+detach_filter() {
+	local program link
+
+	program=$(ip -n "$LAB-dd1" -d link show dev eth0 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
+	link=$(bpftool link show | awk -v program="$program" \
+		'$2 == "xdp" && $4 == program { print $1 + 0; exit }')
+	[ -n "$link" ] || die "dd1 has no filter on eth0"
+	bpftool link detach id "$link" || die "cannot detach the filter"
+}
+
+# The switch's end of every link of dd1: dd1 cannot be heard, and hears nobody.
+set_link() {
+	local net
+
+	while read -r _ net; do
+		ip -n "$LAB-switch" link set "dd1-$net" "$1"
+	done <<<"$(host_links dd1)"
+}
+
+hand_over() {
+	if [ "$SYSTEM" = peer ]; then
+		lab stop dd1-keepalived
+	else
+		lab ctl dd1 vrrp release >/dev/null
+	fi
+}
+
+take_back() {
+	if [ "$SYSTEM" = peer ]; then
+		lab start dd1-keepalived
+	else
+		lab ctl dd1 vrrp resume >/dev/null
+	fi
+}
+
+# --- who has the VIP -------------------------------------------------------------------------------
+
+# owner_is NODE - as the client sees it.
+owner_is() {
+	ip netns exec "$LAB-client" dig +short +noedns +tries=1 +time=1 "@$(vip)" id.server. CH TXT |
+		grep -qx "\"$1\""
+}
+
+stands_by() {
+	[ "$(dns_status "$LAB-client" "$(host_ipv4 "$1")" zaibdns.lab. SOA)" = NOERROR ] || return 1
+	[ "$SYSTEM" = peer ] || lab ctl "$1" vrrp | grep -q Backup
+}
+
+is_settled() {
+	[ "$(lab owners)" = dd1:arp+dns ] && stands_by dd2
+}
+
+# --- the drill -------------------------------------------------------------------------------------
+
+# What the drill cannot be run with.
+check_pair_drill() {
+	local resident_kb
+
+	case $DRILL-$SYSTEM in
+	kill-ha-tandem) skip "the daemon holds the VIP itself: see kill" ;;
+	filter-gone-peer) skip "dnsdist has no filter" ;;
+	kill-full-*)
+		resident_kb=$(sed -n 's/^VmRSS:\s*\([0-9]*\) kB/\1/p' "/proc/$(lab pid "$(daemon)")/status")
+		[ "$resident_kb" -ge $FULL_KB ] ||
+			skip "the daemon has $((resident_kb >> 10)) MB in memory, a full cache is $((FULL_KB >> 10)) MB"
+		;;
+	esac
+}
+
+# Lost, or answered with a failure, as far as the drill is judged by it. One of several workers takes only its share
+# of the queries with it.
+outage_of() {
+	if [ "$DRILL" = hang-worker ]; then
+		result main affected_ms
+	else
+		result main outage_ms
+	fi
+}
+
+keeps_target() {
+	if [ "$(target_ms)" = 0 ]; then
+		has_all main
+	else
+		no_more "$(outage_of)" "$(target_ms)"
+	fi
+}
+
+# await_owner NODE - and some load on it.
+await_owner() {
+	wait_for "owner_is $1" $TAKEOVER_DEADLINE
+	sleep $PAIR_LEAD
+}
+
+drill_pair() {
+	local fault mend owner during after
+
+	IFS='|' read -r fault mend owner <<<"${PAIR_DRILLS[$DRILL]}"
+	owner=${owner// /}
+	check_pair_drill
+	say "authoritative names at $RATE q/s to the VIP; then$fault"
+	wait_for is_settled $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(lab owners)"
+	if [ "$DRILL" = failback ]; then
+		UNDO+=(start_node)
+		stop_node
+		await_owner dd2
+		UNDO=()
+	fi
+
+	start_load main auth "$RATE"
+	sleep $PAIR_LEAD
+	UNDO+=("$mend")
+	$fault
+	await_owner "$owner"
+	during=$(lab owners)
+	if [ "$DRILL" = freeze ]; then      # what it does when it wakes counts
+		put_back
+		await_owner dd1
+	fi
+	end_loads
+	put_back
+	wait_for is_settled $SETTLE_DEADLINE
+	after=$(lab owners)
+
+	[ "$during" = "$owner:arp+dns" ] && [ "$after" = dd1:arp+dns ] && has_right main && keeps_target
+	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
+		"\"failed\": $(result main failed), \"late\": $(result main late), \"owners\": \"$during\", \"owners_after\": \"$after\", "
+}
