@@ -31,6 +31,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/lease.h"
 #include "base/loop.h"
 #include "dataplane/framed.h"
 #include "dataplane/sockio.h"
@@ -489,6 +490,16 @@ void dp_clients_expire(struct dp_clients *clients)
 		} else {
 			kill_client(c, DP_COUNT_TCP_CLOSED_IDLE);
 		}
+	}
+}
+
+void dp_clients_release(struct dp_clients *clients, uint64_t leases)
+{
+	for (struct client *c = clients->oldest; c; c = c->newer) {
+		if (c->lease == LEASE_NONE || !(leases >> c->lease & 1))
+			continue;
+		c->reading = false;
+		touch(c);
 	}
 }
 

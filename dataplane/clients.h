@@ -31,6 +31,10 @@ bool dp_clients_flush(struct dp_clients *clients);
 /* Closes who has been idle too long. */
 void dp_clients_expire(struct dp_clients *clients);
 
+/* The addresses with these leases (a bit each) are being released: no more queries on their connections, pending ones
+ * are answered, then FIN. Their clients connect again, to the new Active. Connections accepted later live on. */
+void dp_clients_release(struct dp_clients *clients, uint64_t leases);
+
 /* A new snapshot: leases may have other indices, listen addresses may be gone. */
 void dp_clients_follow(struct dp_clients *clients);
 

@@ -77,6 +77,7 @@ struct stream {
 	struct dp_clients *clients;
 	struct dp_upstream *upstream;
 	uint64_t conf_generation;	/* of the snapshot the entrances are from */
+	uint64_t released;		/* leases whose connections were told to end */
 	unsigned entrances;
 	struct entrance entrance[DP_LISTENS_MAX];
 	struct buffer_pool small, large;
@@ -427,6 +428,9 @@ static void turn(struct stream *s)
 
 	dp_passes_begin(worker, clock_mono_ns());
 	follow_conf(s);
+	if (worker->lingering & ~s->released)
+		dp_clients_release(s->clients, worker->lingering & ~s->released);
+	s->released = worker->lingering;
 	loop_turn(&s->loop, 0);
 	dp_passes_housekeeping(worker);
 	dp_clients_expire(s->clients);

@@ -88,7 +88,7 @@ static void render_peers(FILE *out, const json_t *routers)
 
 	json_array_foreach(routers, i, router) {
 		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
-		const char *conflict = text_of(router, "conflict");
+		const char *conflict = text_of(router, "conflict"), *stranger = text_of(router, "stranger");
 
 		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
 		table_text(t, name);
@@ -103,7 +103,7 @@ static void render_peers(FILE *out, const json_t *routers)
 		table_text(t, conflict[0] ? conflict :
 			   flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" :
 			   flag_of(peer, "priority_equal") ? "both have the same priority" :
-			   flag_of(peer, "interval_differs") ? "peer has another interval" : "");
+			   flag_of(peer, "interval_differs") ? "peer has another interval" : stranger);
 	}
 	table_print(t, out);
 }

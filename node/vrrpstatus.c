@@ -127,6 +127,7 @@ static json_t *router_object(const struct node *node, unsigned i, uint64_t now_n
 	json_object_set_new(object, "peer", peer_object(&s.peer, now_ns));
 	json_object_set_new(object, "other", peer_object(&s.other, now_ns));
 	document_text(object, "conflict", s.conflict);
+	document_text(object, "stranger", s.stranger);
 	document_count(object, "cadence_worst_us", s.cadence_worst_ns / CLOCK_NS_PER_US);
 	document_flag(object, "realtime", s.realtime);
 	json_object_set_new(object, "counters", counters_object(&s));
