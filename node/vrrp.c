@@ -35,6 +35,7 @@
 
 enum {
 	READY_MS = 10,			/* between looks at a data plane that has just started */
+	READY_PATIENCE_MS = 5000,	/* one that is not good by then goes into the election as the faults say */
 	BEAT_MS = 500,
 	PATIENCE_MS = 1000,		/* for the kernel's address to follow the state */
 	TRANSITIONS = 16,		/* read at once */
@@ -70,6 +71,7 @@ struct node_vrrp {
 	struct loop_fd notify, guard_end;
 	struct loop_timer ready, beat;
 	bool is_ready, runs, guard_died;
+	uint64_t started_ns;
 	struct health_condition *guard, *virtual_mac;
 	struct node_vrrp_event event[VRRP_HISTORY];
 	unsigned first_event, events;
@@ -459,7 +461,10 @@ static void on_ready(struct loop_timer *timer, uint64_t now_ns)
 {
 	struct node_vrrp *v = (struct node_vrrp *)((char *)timer - offsetof(struct node_vrrp, ready));
 
-	v->is_ready = selfcheck_proved(v->selfcheck);
+	/* Two nodes that both start with a fault must not both wait: with last_resort one serves (RFC 9568 knows no
+	 * such case; priority 1 lets any healthy node pass). */
+	v->is_ready = selfcheck_proved(v->selfcheck) ||
+		      now_ns - v->started_ns > (uint64_t)READY_PATIENCE_MS * CLOCK_NS_PER_MS;
 	if (v->is_ready)
 		follow_links(v);
 	else
@@ -628,6 +633,7 @@ int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, const stru
 		return fail(err, error, size, "VRRP thread: %s", strerror(-err));
 	v->runs = true;
 	follow_links(v);
+	v->started_ns = now_ns;
 	v->ready.on_due = on_ready;
 	v->beat.on_due = on_beat;
 	loop_timer_start(v->parts.loop, &v->ready, now_ns);
