@@ -83,17 +83,17 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 
 .PHONY: unit system bench fuzz packages check check-built demo conformance install clean help
 unit: $(UNIT)
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $(UNIT)
 
 system: all
-	$(Q)prove --exec '' $(SYSTEM)
+	$(Q)prove --failures --exec '' $(SYSTEM)
 
 # Measuring: programs of tests/bench, and the script that runs them beside each other.
 BENCH := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c))))
 $(B)/tests/bench/reflect_xdp.o $(B)/tests/bench/reflect_xsk.o: $(B)/tests/bench/reflect_xdp.skel.h
 
 bench: all $(BENCH)
-	$(Q)tests/bench/bench
+	$(Q)TANDEM_BUILD=$(B) tests/bench/bench
 
 # Fuzzing: clang, the sources that parse, and no library of ours. A corpus grows in the build directory.
 FUZZ_SECONDS ?= 60
@@ -125,7 +125,7 @@ check: packages
 
 check-built:
 	$(Q)$(MAKE) --no-print-directory -j2 all
-	$(Q)prove --exec '' tests/test_includes
+	$(Q)prove --failures --exec '' tests/test_includes
 	$(Q)$(MAKE) --no-print-directory -j2 unit
 	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
 	$(Q)$(MAKE) --no-print-directory system
