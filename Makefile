@@ -81,7 +81,7 @@ SYSTEM := $(sort $(filter-out %.c,$(wildcard tests/system/test_*)))
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-.PHONY: unit system bench fuzz packages check check-built demo conformance install clean help
+.PHONY: unit system bench drills fuzz packages check check-built demo conformance install clean help
 unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $(UNIT)
 
@@ -94,6 +94,10 @@ $(B)/tests/bench/reflect_xdp.o $(B)/tests/bench/reflect_xsk.o: $(B)/tests/bench/
 
 bench: all $(BENCH)
 	$(Q)TANDEM_BUILD=$(B) tests/bench/bench
+
+# What breaking a node costs, beside keepalived and dnsdist; DRILL_N, INTERVAL_CS, RATES, PEER: see lab/drills.
+drills: all
+	$(Q)lab/drills
 
 # Fuzzing: clang, the sources that parse, and no library of ours. A corpus grows in the build directory.
 FUZZ_SECONDS ?= 60
@@ -159,6 +163,7 @@ help:
 	@echo 'unit system  parts of it'
 	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
 	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root)'
+	@echo 'drills       every drill many times, on namespaces; writes lab/DRILLS.md (root)'
 	@echo 'fuzz         the parsers under libFuzzer for a bounded time'
 	@echo 'conformance  write tests/CONFORMANCE.md'
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='

@@ -31,6 +31,13 @@ uint64_t clock_wall_ns(void)
 	return read_ns(CLOCK_REALTIME);
 }
 
+void clock_pause_ms(unsigned ms)
+{
+	struct timespec t = { .tv_nsec = (long)ms * CLOCK_NS_PER_MS };
+
+	nanosleep(&t, NULL);
+}
+
 void clock_format_utc(uint64_t wall_ns, char *text, size_t size)
 {
 	time_t seconds = (time_t)(wall_ns / CLOCK_NS_PER_S);

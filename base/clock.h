@@ -24,6 +24,9 @@ uint64_t clock_boot_ns(void);
 /* Nanoseconds since 1970 UTC: log lines and captures only. */
 uint64_t clock_wall_ns(void);
 
+/* Sleeps; start-up only, under a second. */
+void clock_pause_ms(unsigned ms);
+
 /* Writes wall_ns as "2026-01-31T12:00:00.123Z" into text (25 octets with the NUL at least). */
 void clock_format_utc(uint64_t wall_ns, char *text, size_t size);
 

@@ -122,6 +122,16 @@ LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
 
+int log_fail(int err, char *error, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, size, format, args);
+	va_end(args);
+	return err;
+}
+
 bool log_limit_pass(struct log_limit *limit, uint64_t now_ns, uint64_t interval_ns,
 		    uint32_t *held_back)
 {

@@ -26,6 +26,10 @@ void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Writes the text of an error into error (size octets) for the caller who decides whether to log it; returns err. */
+int log_fail(int err, char *error, size_t size, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /*
  * One allowed line per interval and cause: returns true when the caller may log now, and then stores
  * in *held_back how many were suppressed since. One writer per struct; zero-initialised.

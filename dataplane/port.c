@@ -4,12 +4,12 @@
  * Contract in port.h.
  */
 #include "dataplane/port.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,17 +28,6 @@ const char *dp_side_name(enum dp_side side)
 	default:
 		return "both";
 	}
-}
-
-__attribute__((format(printf, 4, 5)))
-static int fail(int err, char *error, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, size, format, args);
-	va_end(args);
-	return err;
 }
 
 static int ask(int fd, const char *name, unsigned long request, struct ifreq *ifr)
@@ -111,10 +100,10 @@ static int check_queues(const struct dp_port *port, const struct ethtool_channel
 	else
 		snprintf(command, sizeof(command), "ethtool -L %s rx %u tx %u", port->name, wanted, wanted);
 	if (both < workers)
-		return fail(-ERANGE, error, size, "%s has %u queue%s, %u workers need %u: %s", port->name, both,
+		return log_fail(-ERANGE, error, size, "%s has %u queue%s, %u workers need %u: %s", port->name, both,
 			    both == 1 ? "" : "s", workers, workers, command);
 	if (port->queues > STEER_QUEUES_MAX)
-		return fail(-ERANGE, error, size, "%s has %u queues, at most %u are served: %s", port->name,
+		return log_fail(-ERANGE, error, size, "%s has %u queues, at most %u are served: %s", port->name,
 			    port->queues, STEER_QUEUES_MAX, command);
 	return 0;
 }
@@ -127,22 +116,22 @@ static int probe(int fd, struct dp_port *port, unsigned workers, char *error, si
 	int err = ask(fd, port->name, SIOCGIFINDEX, &ifr);
 
 	if (err == -ENODEV)
-		return fail(err, error, size, "no interface %s", port->name);
+		return log_fail(err, error, size, "no interface %s", port->name);
 	if (err)
-		return fail(err, error, size, "%s: %s", port->name, strerror(-err));
+		return log_fail(err, error, size, "%s: %s", port->name, strerror(-err));
 	port->ifindex = ifr.ifr_ifindex;
 	err = read_changing(fd, port, &flags);
 	if (err == -EPROTOTYPE)
-		return fail(err, error, size, "%s is not an Ethernet device", port->name);
+		return log_fail(err, error, size, "%s is not an Ethernet device", port->name);
 	if (!err)
 		err = read_channels(fd, port->name, &channels);
 	if (err)
-		return fail(err, error, size, "%s: %s", port->name, strerror(-err));
+		return log_fail(err, error, size, "%s: %s", port->name, strerror(-err));
 	port->queues = channels.combined_count + channels.rx_count;
 	if (flags & IFF_MASTER)
-		return fail(-EINVAL, error, size, "%s is a bond: name its members instead", port->name);
+		return log_fail(-EINVAL, error, size, "%s is a bond: name its members instead", port->name);
 	if (port->mtu < MTU_MIN)
-		return fail(-ERANGE, error, size, "%s has MTU %u, at least %u is needed: ip link set %s mtu %u",
+		return log_fail(-ERANGE, error, size, "%s has MTU %u, at least %u is needed: ip link set %s mtu %u",
 			    port->name, port->mtu, MTU_MIN, port->name, MTU_MIN);
 	return check_queues(port, &channels, workers, error, size);
 }
@@ -153,12 +142,12 @@ int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, uns
 	int fd, err;
 
 	if (strnlen(name, IF_NAMESIZE) == IF_NAMESIZE)
-		return fail(-ENODEV, error, size, "no interface %s: the name is too long", name);
+		return log_fail(-ENODEV, error, size, "no interface %s: the name is too long", name);
 	*port = (struct dp_port) { .index = port->index, .side = side };
 	strcpy(port->name, name);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return fail(-errno, error, size, "%s: socket: %s", name, strerror(errno));
+		return log_fail(-errno, error, size, "%s: socket: %s", name, strerror(errno));
 	err = probe(fd, port, workers, error, size);
 	close(fd);
 	return err;

@@ -85,17 +85,6 @@ const char *steer_counter_name(enum steer_counter counter)
 	return names[counter];
 }
 
-__attribute__((format(printf, 4, 5)))
-static int fail(int err, char *error, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, size, format, args);
-	va_end(args);
-	return err;
-}
-
 /* ---- load ---- */
 
 /* libbpf's own words, the verifier's among them, are for the developer; ours go into error. */
@@ -130,8 +119,8 @@ static int explain(int err, const char *what, char *error, size_t size)
 	const char *missing = err == -EPERM || err == -EACCES ? missing_capability() : NULL;
 
 	if (missing)
-		return fail(err, error, size, "%s: missing %s", what, missing);
-	return fail(err, error, size, "%s: %s", what, strerror(-err));
+		return log_fail(err, error, size, "%s: missing %s", what, missing);
+	return log_fail(err, error, size, "%s: %s", what, strerror(-err));
 }
 
 static int read_prog_id(struct steer *steer)
@@ -431,13 +420,6 @@ static int make_link(struct steer *steer, unsigned ifindex, enum steer_mode want
 	return fd;
 }
 
-static void pause_ms(unsigned ms)
-{
-	struct timespec t = { .tv_nsec = (long)ms * CLOCK_NS_PER_MS };
-
-	nanosleep(&t, NULL);
-}
-
 /* A predecessor that was killed stays for a moment; worth waiting for, as others are not. */
 static bool may_be_predecessor(const struct steer *steer, const struct occupant *occupant)
 {
@@ -454,15 +436,15 @@ int steer_attach(struct steer *steer, unsigned port, unsigned ifindex, enum stee
 	int fd;
 
 	if (!if_indextoname(ifindex, device))
-		return fail(-ENODEV, error, size, "no interface with index %u", ifindex);
+		return log_fail(-ENODEV, error, size, "no interface with index %u", ifindex);
 	for (;;) {
 		fd = make_link(steer, ifindex, wanted, obtained);
 		if (!is_occupied(fd) || !read_occupant(ifindex, &occupant))
 			break;
 		if (!may_be_predecessor(steer, &occupant) || clock_mono_ns() >= give_up_ns)
-			return fail(-EBUSY, error, size, "%s has another XDP program: %s, id %u", device,
+			return log_fail(-EBUSY, error, size, "%s has another XDP program: %s, id %u", device,
 				    occupant.name[0] ? occupant.name : "name unknown", occupant.id);
-		pause_ms(ATTACH_PAUSE_MS);
+		clock_pause_ms(ATTACH_PAUSE_MS);
 	}
 	if (fd < 0) {
 		snprintf(what, sizeof(what), "attaching the filter to %s", device);
@@ -588,11 +570,11 @@ static int check_link(const struct steer *steer, const struct steer_port *p, cha
 	int err = bpf_obj_get_info_by_fd(p->link_fd, &info, &len);
 
 	if (err)
-		return fail(err, cause, size, "asking for the filter's link: %s", strerror(-err));
+		return log_fail(err, cause, size, "asking for the filter's link: %s", strerror(-err));
 	if (info.xdp.ifindex != p->ifindex)
-		return fail(-ENOLINK, cause, size, "the filter was detached");
+		return log_fail(-ENOLINK, cause, size, "the filter was detached");
 	if (info.prog_id != steer->prog_id)
-		return fail(-ENOLINK, cause, size, "the filter was replaced by program %u", info.prog_id);
+		return log_fail(-ENOLINK, cause, size, "the filter was replaced by program %u", info.prog_id);
 	return 0;
 }
 
@@ -605,18 +587,18 @@ int steer_check(struct steer *steer, unsigned port, unsigned queue, const struct
 	int err;
 
 	if (!addr_is_v4(&listen->endpoint.addr))
-		return fail(-EAFNOSUPPORT, cause, size, "no IPv6 on the fast path");
+		return log_fail(-EAFNOSUPPORT, cause, size, "no IPv6 on the fast path");
 	if (!p->ifindex)
-		return fail(-ENOLINK, cause, size, "the filter is not attached");
+		return log_fail(-ENOLINK, cause, size, "the filter is not attached");
 	err = check_link(steer, p, cause, size);
 	if (err)
 		return err;
 	err = steer_measure(steer, &frame, sizeof(frame), p->ifindex, queue, 1, &verdict, &ns);
 	if (err)
-		return fail(err, cause, size, "test run on queue %u: %s", queue, strerror(-err));
+		return log_fail(err, cause, size, "test run on queue %u: %s", queue, strerror(-err));
 	steer->checked[moved_by_check(steer, listen, verdict)]++;
 	if (verdict != expected)
-		return fail(-EPROTO, cause, size, "queue %u: the filter says %s instead of %s", queue,
+		return log_fail(-EPROTO, cause, size, "queue %u: the filter says %s instead of %s", queue,
 			    verdict_name(verdict), verdict_name(expected));
 	return 0;
 }

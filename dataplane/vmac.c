@@ -9,13 +9,13 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "dataplane/vmac.skel.h"
 
 enum {
@@ -43,17 +43,6 @@ const char *vmac_counter_name(enum vmac_counter counter)
 	};
 
 	return names[counter];
-}
-
-__attribute__((format(printf, 4, 5)))
-static int fail(int err, char *error, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, size, format, args);
-	va_end(args);
-	return err;
 }
 
 /* ---- load ---- */
@@ -108,7 +97,7 @@ err_free_counters:
 	free(vmac->per_cpu);
 err_free:
 	free(vmac);
-	return fail(err, error, size, "loading the virtual MAC's program: %s", strerror(-err));
+	return log_fail(err, error, size, "loading the virtual MAC's program: %s", strerror(-err));
 }
 
 void vmac_close(struct vmac *vmac)
@@ -155,16 +144,16 @@ static int attach(struct vmac *vmac, unsigned ifindex, char *error, size_t size)
 	if (find(vmac, ifindex))
 		return 0;
 	if (!ifindex || !if_indextoname(ifindex, device))
-		return fail(-ENODEV, error, size, "no interface with index %u", ifindex);
+		return log_fail(-ENODEV, error, size, "no interface with index %u", ifindex);
 	if (!a)
-		return fail(-ENOSPC, error, size, "%s: more than %d interfaces", device, VMAC_MAX);
+		return log_fail(-ENOSPC, error, size, "%s: more than %d interfaces", device, VMAC_MAX);
 	fd = bpf_link_create(bpf_program__fd(vmac->skeleton->progs.tandem_vmac), (int)ifindex,
 			     (enum bpf_attach_type)TCX_INGRESS, NULL);
 	/* A kernel that does not know the attach point calls it an invalid argument. */
 	if (fd == -EINVAL)
-		return fail(-EOPNOTSUPP, error, size, "%s: no tcx (Linux 6.6 or later)", device);
+		return log_fail(-EOPNOTSUPP, error, size, "%s: no tcx (Linux 6.6 or later)", device);
 	if (fd < 0)
-		return fail(fd, error, size, "attaching the virtual MAC's program to %s: %s", device,
+		return log_fail(fd, error, size, "attaching the virtual MAC's program to %s: %s", device,
 			    strerror(-fd));
 	*a = (struct attachment) { .ifindex = ifindex, .link_fd = fd };
 	return 0;
@@ -193,11 +182,11 @@ int vmac_check(const struct vmac *vmac, char *cause, size_t size)
 			continue;
 		err = bpf_obj_get_info_by_fd(a->link_fd, &info, &len);
 		if (err)
-			return fail(err, cause, size, "asking for the virtual MAC's link: %s", strerror(-err));
+			return log_fail(err, cause, size, "asking for the virtual MAC's link: %s", strerror(-err));
 		/* The tcx part of the union, which older headers do not have, begins like that of XDP; 0 when the
 		 * link was detached or the device is gone. */
 		if (info.xdp.ifindex != a->ifindex)
-			return fail(-ENOLINK, cause, size, "%s: the virtual MAC's program was detached",
+			return log_fail(-ENOLINK, cause, size, "%s: the virtual MAC's program was detached",
 				    if_indextoname(a->ifindex, device) ? device : "a removed interface");
 	}
 	return 0;
@@ -238,7 +227,7 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 	if (err) {
 		if (!is_used(table_fd, ifindex))
 			detach(vmac, ifindex);
-		return fail(err, error, size, "virtual MAC: %s", err == -E2BIG ? "too many" : strerror(-err));
+		return log_fail(err, error, size, "virtual MAC: %s", err == -E2BIG ? "too many" : strerror(-err));
 	}
 	return 0;
 }

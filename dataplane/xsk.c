@@ -81,17 +81,6 @@ struct dp_umem {
 	struct dp_rings *rings;		/* one a worker */
 };
 
-__attribute__((format(printf, 4, 5)))
-static int fail(int err, char *error, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, size, format, args);
-	va_end(args);
-	return err;
-}
-
 /* ---- layout: which worker has which sockets and frames ---- */
 
 static unsigned count_sockets(struct dp_port *const *ports, unsigned n_ports)
@@ -340,11 +329,11 @@ static int register_umem(struct dp_umem *umem, char *error, size_t size)
 		return 0;
 	umem->xsk = NULL;
 	if (err == -EPERM)
-		return fail(err, error, size, "AF_XDP: not permitted, CAP_NET_RAW is needed");
+		return log_fail(err, error, size, "AF_XDP: not permitted, CAP_NET_RAW is needed");
 	if (err == -ENOBUFS)
-		return fail(err, error, size, "AF_XDP: %zu MiB exceed the locked memory limit: grant CAP_IPC_LOCK "
+		return log_fail(err, error, size, "AF_XDP: %zu MiB exceed the locked memory limit: grant CAP_IPC_LOCK "
 			    "or raise LimitMEMLOCK", umem->size >> 20);
-	return fail(err, error, size, "AF_XDP: registering %zu MiB: %s", umem->size >> 20, strerror(-err));
+	return log_fail(err, error, size, "AF_XDP: registering %zu MiB: %s", umem->size >> 20, strerror(-err));
 }
 
 /* libxdp opens its sockets inheritable. The rest are wishes that an older kernel may refuse. */
@@ -370,7 +359,7 @@ static int bind_socket(struct dp_umem *umem, struct dp_socket *s, bool zero_copy
 
 	if (err) {
 		s->xsk = NULL;
-		return fail(err, error, size, "AF_XDP socket on %s queue %u (%s): %s", s->port->name, s->queue,
+		return log_fail(err, error, size, "AF_XDP socket on %s queue %u (%s): %s", s->port->name, s->queue,
 			    zero_copy ? "zero-copy" : "copy mode",
 			    err == -EBUSY ? "another program has it" : strerror(-err));
 	}
@@ -400,13 +389,6 @@ static int open_sockets(struct dp_umem *umem, bool zero_copy, char *error, size_
 	return 0;
 }
 
-static void pause_ms(unsigned ms)
-{
-	struct timespec t = { .tv_nsec = (long)ms * CLOCK_NS_PER_MS };
-
-	nanosleep(&t, NULL);
-}
-
 static int open_sockets_patiently(struct dp_umem *umem, bool zero_copy, char *error, size_t size)
 {
 	uint64_t give_up_ns = clock_mono_ns() + (uint64_t)BIND_PATIENCE_MS * CLOCK_NS_PER_MS;
@@ -416,7 +398,7 @@ static int open_sockets_patiently(struct dp_umem *umem, bool zero_copy, char *er
 		err = open_sockets(umem, zero_copy, error, size);
 		if (err != -EBUSY || clock_mono_ns() >= give_up_ns)
 			return err;
-		pause_ms(BIND_PAUSE_MS);
+		clock_pause_ms(BIND_PAUSE_MS);
 	}
 }
 
@@ -435,7 +417,7 @@ static int open_in_best_mode(struct dp_umem *umem, char *error, size_t size)
 	int err;
 
 	if (wanted == DP_COPY_ZERO && !all_native(umem))
-		return fail(-EOPNOTSUPP, error, size, "zero-copy needs the filter in native mode on every port");
+		return log_fail(-EOPNOTSUPP, error, size, "zero-copy needs the filter in native mode on every port");
 	if (wanted != DP_COPY_COPY && all_native(umem)) {
 		err = open_sockets_patiently(umem, true, error, size);
 		if (!err || err == -EBUSY || wanted == DP_COPY_ZERO)
@@ -455,7 +437,7 @@ static int start_sockets(struct dp_umem *umem, char *error, size_t size)
 		int err = steer_socket_set(umem->steer, s->port_index, s->queue, s->fd);
 
 		if (err)
-			return fail(err, error, size, "AF_XDP socket of %s queue %u into the filter: %s",
+			return log_fail(err, error, size, "AF_XDP socket of %s queue %u into the filter: %s",
 				    s->port->name, s->queue, strerror(-err));
 	}
 	return 0;
@@ -481,12 +463,12 @@ int dp_umem_open(struct dp_umem **out, struct steer *steer, struct dp_port *cons
 	int err;
 
 	if (!umem)
-		return fail(-ENOMEM, error, size, "AF_XDP: out of memory");
+		return log_fail(-ENOMEM, error, size, "AF_XDP: out of memory");
 	libxdp_set_print(log_libxdp);
 	umem->steer = steer;
 	err = map_area(umem);
 	if (err) {
-		fail(err, error, size, "AF_XDP: mapping %zu MiB: %s", umem->size >> 20, strerror(-err));
+		log_fail(err, error, size, "AF_XDP: mapping %zu MiB: %s", umem->size >> 20, strerror(-err));
 		goto err_free_layout;
 	}
 	err = open_in_best_mode(umem, error, size);

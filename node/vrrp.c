@@ -10,7 +10,6 @@
 #include "node/vrrp.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,17 +76,6 @@ struct node_vrrp {
 	unsigned first_event, events;
 };
 
-__attribute__((format(printf, 4, 5)))
-static int fail(int err, char *error, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, size, format, args);
-	va_end(args);
-	return err;
-}
-
 /* ---- first half: configuration, leases ---- */
 
 static void fill_conf(struct vrrp_conf *conf, const struct config_vrrp *from, unsigned i)
@@ -119,7 +107,7 @@ static int say_own(const char *where, const struct addr *address, char *error, s
 {
 	char text[ADDR_TEXT_MAX];
 
-	return fail(-EADDRINUSE, error, size, "%s: %s is an address that this host has for itself; a virtual address must "
+	return log_fail(-EADDRINUSE, error, size, "%s: %s is an address that this host has for itself; a virtual address must "
 		    "be another one", where, addr_format(address, text, sizeof(text)));
 }
 
@@ -143,7 +131,7 @@ static int check_address(const struct config_vrrp *from, const struct link_state
 		return 0;
 	addr_format(address, text, sizeof(text));
 	addr_format(&link->address[0].addr, subnet, sizeof(subnet));
-	return fail(-EADDRNOTAVAIL, error, size, "%s: %s lies in no subnet of %s, which has %s/%d; set foreign_subnet = "
+	return log_fail(-EADDRNOTAVAIL, error, size, "%s: %s lies in no subnet of %s, which has %s/%d; set foreign_subnet = "
 		    "true if it is meant so", from->where, text, from->interface, subnet,
 		    link->address[0].len - PREFIX_V4);
 }
@@ -154,7 +142,7 @@ static int check_router(struct node_vrrp *v, const struct config_vrrp *from, uns
 	int err = link_read(from->interface, link);
 
 	if (err)
-		return fail(err, error, size, "%s: interface %s: %s", from->where, from->interface, strerror(-err));
+		return log_fail(err, error, size, "%s: interface %s: %s", from->where, from->interface, strerror(-err));
 	for (size_t j = 0; j < from->addresses.n; j++) {
 		err = check_address(from, link, &from->addresses.item[j], error, size);
 		if (err)
@@ -188,7 +176,7 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 	int err = 0;
 
 	if (!v)
-		return fail(-ENOMEM, error, size, "virtual routers: %s", strerror(ENOMEM));
+		return log_fail(-ENOMEM, error, size, "virtual routers: %s", strerror(ENOMEM));
 	v->parts = *parts;
 	v->notify.fd = v->guard_end.fd = -1;
 	v->n = (unsigned)config->n_vrrp;
@@ -200,7 +188,7 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 		goto err_close;
 	err = open_leases(v);
 	if (err) {
-		fail(err, error, size, "guard and leases: %s", strerror(-err));
+		log_fail(err, error, size, "guard and leases: %s", strerror(-err));
 		goto err_close;
 	}
 	*result = v;
@@ -592,7 +580,7 @@ static int clean_addresses(struct node_vrrp *v, const struct config *config, cha
 			if (err == -EADDRINUSE)
 				return say_own(config->vrrp[i].where, address, error, size);
 			if (err)
-				return fail(err, error, size, "%s: %s, left by another program, cannot be removed: %s",
+				return log_fail(err, error, size, "%s: %s, left by another program, cannot be removed: %s",
 					    config->vrrp[i].where, addr_format(address, text, sizeof(text)),
 					    strerror(-err));
 		}
@@ -609,7 +597,7 @@ static int open_parts(struct node_vrrp *v, const struct config *config, char *er
 		return err;
 	err = watch_events(v);
 	if (err)
-		return fail(err, error, size, "virtual routers: %s", strerror(-err));
+		return log_fail(err, error, size, "virtual routers: %s", strerror(-err));
 	for (unsigned i = 0; i < v->n; i++)
 		silence_receive(v->silence, &v->conf[i], v->router[i].seen.ifindex);
 	err = open_engine(v, error, size);
@@ -630,7 +618,7 @@ int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, const stru
 	add_conditions(v);
 	err = vrrp_engine_start(v->engine);
 	if (err)
-		return fail(err, error, size, "VRRP thread: %s", strerror(-err));
+		return log_fail(err, error, size, "VRRP thread: %s", strerror(-err));
 	v->runs = true;
 	follow_links(v);
 	v->started_ns = now_ns;
