@@ -235,5 +235,6 @@ drill_pair() {
 
 	[ "$during" = "$owner:arp+dns" ] && [ "$after" = dd1:arp+dns ] && has_right main && keeps_target
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
-		"\"failed\": $(result main failed), \"late\": $(result main late), \"owners\": \"$during\", \"owners_after\": \"$after\", "
+		"\"failed\": $(result main failed), \"late\": $(result main late)$(
+			printf ', "%s": "%s"' owners "$during" owners_after "$after"), "
 }
