@@ -64,7 +64,7 @@ enum order { ORDER_LEASES, ORDER_HELD };
 
 /* What the signal handler needs; it has no argument of ours. */
 static struct {
-	const struct vrrp_last_words *words;	/* NULL = nothing to say */
+	struct vrrp_last_words *words;	/* NULL = nothing to say */
 	struct lease_page *leases;
 	int fd;
 } fatal;
@@ -104,14 +104,17 @@ static void revoke_lease(struct lease_page *leases, unsigned index)
 		lease_revoke(leases, (uint8_t)index);
 }
 
-/* The guard's and the signal handler's: async-signal-safe. leases may be NULL. Silence comes before speech. */
-static void speak(const struct vrrp_last_words *words, struct lease_page *leases, int fd)
+/*
+ * The guard's and the signal handler's: async-signal-safe. leases may be NULL. Silence comes before speech, and each
+ * word is said once: a second priority 0, tens of milliseconds later, would restart the skew timer of the peer.
+ */
+static void speak(struct vrrp_last_words *words, struct lease_page *leases, int fd)
 {
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
 		if (is_active(&words[i]))
 			revoke_lease(leases, words[i].lease);
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
-		if (is_active(&words[i]))
+		if (atomic_exchange(&words[i].active, 0))
 			send_words(fd, &words[i]);
 	/* Those that linger, and whatever a thread that still runs wrote in between. */
 	for (unsigned i = 0; i < LEASE_MAX; i++)

@@ -65,13 +65,19 @@ static void render_routers(FILE *out, const json_t *routers)
 {
 	struct table *t = table_new("VIRTUAL ROUTER|ADDRESS|STATE|SINCE|>PRIORITY|>EFFECTIVE|WHY|MISSING|CAUSE");
 	const json_t *router;
+	char why[512];
 	size_t i;
 
 	json_array_foreach(routers, i, router) {
 		add_router(t, router);
 		table_number(t, number_of(router, "priority"));
 		table_number(t, number_of(router, "effective_priority"));
-		table_text(t, text_of(router, "why"));
+		if (flag_of(router, "holding") && !text_of(router, "why")[0])
+			snprintf(why, sizeof(why), "no preemption for %" PRIu64 " s",
+				 (number_of(router, "preempt_in_ms") + 999) / 1000);
+		else
+			snprintf(why, sizeof(why), "%s", text_of(router, "why"));
+		table_text(t, why);
 		table_text(t, text_of(router, "missing"));
 		table_text(t, text_of(router, "cause"));
 	}
