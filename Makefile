@@ -81,11 +81,11 @@ SYSTEM := $(sort $(filter-out %.c,$(wildcard tests/system/test_*)))
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-.PHONY: unit system bench drills fuzz packages check check-built demo conformance install clean help
+.PHONY: unit system bench steady drills fuzz packages check check-built demo conformance install clean help
 unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $(UNIT)
 
-system: all
+system: all $(B)/tests/bench/flood
 	$(Q)prove --failures --exec '' $(SYSTEM)
 
 # Measuring: programs of tests/bench, and the script that runs them beside each other.
@@ -98,6 +98,10 @@ bench: all $(BENCH)
 # What breaking a node costs, beside keepalived and dnsdist; DRILL_N, INTERVAL_CS, RATES, PEER: see lab/drills.
 drills: all
 	$(Q)lab/drills
+
+# Advertisements while a data core is saturated.
+steady: all
+	$(Q)TANDEM_BUILD=$(B) tests/bench/steady
 
 # Fuzzing: clang, the sources that parse, and no library of ours. A corpus grows in the build directory.
 FUZZ_SECONDS ?= 60
@@ -163,6 +167,7 @@ help:
 	@echo 'unit system  parts of it'
 	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
 	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root)'
+	@echo 'steady       how short the interval of advertisements may be on this machine (root)'
 	@echo 'drills       every drill many times, on namespaces; writes lab/DRILLS.md (root)'
 	@echo 'fuzz         the parsers under libFuzzer for a bounded time'
 	@echo 'conformance  write tests/CONFORMANCE.md'
