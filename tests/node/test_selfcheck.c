@@ -37,6 +37,7 @@ static struct {
 	int bad_queue;			/* of the filter; -1 = none */
 	bool drops_nothing, has_address, server_answers;
 	bool lease_ends;		/* while the filter looks at a frame for its address */
+	unsigned others_answer;		/* index of a server that answers clients' queries; 0 = none */
 	const char *reason;		/* no fast path */
 } world;
 
@@ -44,6 +45,7 @@ static struct loop loop;
 static struct health health;
 static struct dp_shared shared;
 static struct dp_worker workers[2];
+static struct pool_load loads[2][POOL_SERVERS_MAX];
 static _Atomic uint64_t counters[2][DP_COUNTERS];
 static struct dp_port port;
 static struct dp_conf conf, other;
@@ -122,6 +124,8 @@ static void do_batch(struct dp_worker *worker)
 		if (world.server_answers)
 			self->port[0].answered = self->port[0].asked;
 	}
+	if (world.others_answer)
+		counters_add(&worker->loads[world.others_answer].answered, 1);
 	epoch_sleep(worker->reader);
 }
 
@@ -161,6 +165,8 @@ static void make_worker(unsigned i, unsigned index)
 	w->index = index;
 	w->reader = &shared.epoch.readers[index];
 	w->counters = counters[i];
+	memset(loads[i], 0, sizeof(loads[i]));
+	w->loads = loads[i];
 	w->thread = pthread_self();
 	w->tid = 1;
 	w->running = true;
@@ -408,6 +414,21 @@ static void test_fast_path(void **unused)
 	await("fastpath:eth0:0", false, SLOW_MS);
 }
 
+/* The check itself may be lost in a flood of queries. */
+static void test_fast_path_under_load(void **unused)
+{
+	unsigned server = pool.member[0]->index + 1u;
+
+	(void)unused;
+	hops.server[server] = (struct dp_next_hop){ .usable = true };
+	world.server_answers = false;
+	world.others_answer = server;
+	run_ms(2500);
+	assert_false(has_failed("fastpath:eth0:0"));
+	hops.server[server].usable = false;	/* answers by way of the kernel prove nothing */
+	await("fastpath:eth0:0", true, SLOW_MS);
+}
+
 static void test_fast_path_of_the_dead(void **unused)
 {
 	(void)unused;
@@ -482,6 +503,8 @@ int main(void)
 		WITH_CHECK("a pool without a member that is up weighs, and is no fault", test_pool),
 		WITH_CHECK("a server without a fast path is a notice with the reason", test_next_hop),
 		WITH_CHECK("a server that answers probes and not AF_XDP: the fast path fails", test_fast_path),
+		WITH_CHECK("a check that is lost while others are answered by that port proves nothing",
+			   test_fast_path_under_load),
 		WITH_CHECK("a server whose probe has just failed proves nothing", test_fast_path_of_the_dead),
 		WITH_CHECK("a new snapshot: conditions go, come, and keep their state", test_adopt),
 		WITH_CHECK("more servers than conditions: addresses and pools come first", test_too_many),
