@@ -8,7 +8,6 @@
  */
 #include "base/log.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -49,17 +48,6 @@ static void set_up(void)
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&threshold, level, memory_order_relaxed);
-}
-
-int log_level_parse(const char *text, enum log_level *level)
-{
-	for (unsigned i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-		if (strcmp(text, level_names[i]) == 0) {
-			*level = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
 }
 
 /* The claimed slot, or NULL when the ring is full. */

@@ -18,9 +18,6 @@ enum { LOG_LINE_MAX = 480 };	/* longer lines are cut */
 /* Lines above this level are not written. Default LOG_LEVEL_INFO. Any thread. */
 void log_set_level(enum log_level level);
 
-/* "error" "warning" "info" "debug" to a level; -EINVAL otherwise. */
-int log_level_parse(const char *text, enum log_level *level);
-
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
