@@ -124,16 +124,27 @@ static int build_pool(struct build *build, const struct config_pool *from)
 {
 	struct dp_conf *conf = build->conf;
 	struct pool *pool = calloc(1, sizeof(*pool));
+	int id = pool_registry_id(build->registry, from->name);
 	int err = 0;
 
 	if (!pool)
 		return out_of_memory(build);
+	if (id < 0) {
+		snprintf(build->error, build->size,
+			 "%.256s: pools: over %d different names since the start; restart to begin anew",
+			 build->config->path, POOL_IDS_MAX);
+		free(pool);
+		return -ENOSPC;
+	}
+	pool->id = (uint16_t)id;
 	pool->index = conf->n_pools;
 	conf->pools[conf->n_pools++] = pool;
 	memcpy(pool->name, from->name, sizeof(pool->name));
 	pool->kind = from->kind;
 	pool->policy = from->policy;
 	pool->timeout_ms = from->timeout_ms;
+	pool->max_outstanding = from->max_outstanding;
+	pool->cache = from->cache;
 	for (size_t i = 0; i < from->n_servers && !err; i++)
 		err = build_member(build, pool, &from->servers[i]);
 	return err ? err : build_probe(build, pool, &from->probe);

@@ -22,7 +22,10 @@
 #include "pools/name.h"
 #include "pools/suffix.h"
 
-enum { PORTS_PER_WORKER_MIN = 64 };
+enum {
+	PORTS_PER_WORKER_MIN = 64,
+	CACHE_MEMORY_MIN = 8 << 20,
+};
 
 int config_pool(const struct config *config, const char *name)
 {
@@ -328,6 +331,24 @@ static void check_probe(struct settings *s, const struct config_probe *probe, si
 			   probe->timeout_ms, probe->interval_ms);
 }
 
+static void check_pool_cache(struct settings *s, const struct config_pool *pool, size_t i)
+{
+	const struct pool_cache *cache = &pool->cache;
+
+	if (cache->min_ttl > cache->max_ttl)
+		MISTAKE_IN(s, i, "pools", "cache.min_ttl", "%u must not be over max_ttl, which is %u",
+			   cache->min_ttl, cache->max_ttl);
+	if (cache->no_age && pool->kind != POOL_AUTHORITATIVE)
+		MISTAKE_IN(s, i, "pools", "cache.no_age", "is for authoritative pools only");
+}
+
+static void check_cache(struct settings *s, struct config *config)
+{
+	if (config->cache_memory && config->cache_memory < CACHE_MEMORY_MIN)
+		settings_mistake(s, "cache.memory", "%llu is out of range, must be 0 or at least \"8M\"",
+				 (unsigned long long)config->cache_memory);
+}
+
 static void check_pools(struct settings *s, struct config *config)
 {
 	size_t servers = 0;
@@ -346,6 +367,7 @@ static void check_pools(struct settings *s, struct config *config)
 			check_server(s, config, pool, list, j);
 		servers += pool->n_servers;
 		check_probe(s, &pool->probe, i);
+		check_pool_cache(s, pool, i);
 	}
 	if (servers > POOL_SERVERS_MAX)
 		settings_mistake(s, "pools", "have %zu servers together, must be at most %d", servers,
@@ -413,7 +435,7 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_vrrp, check_pools, check_acl, check_routes,
+		check_vrrp, check_pools, check_acl, check_routes, check_cache,
 	};
 	struct suffix_table *table;
 	int err;

@@ -74,6 +74,8 @@ struct config_pool {
 	uint32_t timeout_ms;
 	struct config_server *servers;
 	size_t n_servers;
+	uint32_t max_outstanding;
+	struct pool_cache cache;
 	struct config_probe probe;
 };
 
@@ -109,6 +111,9 @@ struct config {
 	size_t n_pools;
 	struct config_route *routes;
 	size_t n_routes;
+	/* cache = { } */
+	uint64_t cache_memory;		/* octets; 0 = no cache */
+	bool cache_prefault;
 	/* edns, tcp, self_check, control, log */
 	uint32_t edns_size;
 	uint32_t tcp_idle_ms, tcp_connections;

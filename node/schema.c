@@ -207,6 +207,26 @@ static const struct schema_key probe_keys[] = {
 	{ 0 }
 };
 
+static const struct schema_key pool_cache_keys[] = {
+	{ "enabled", SCHEMA_BOOL, .fallback = "true", MEMBER(config_pool, cache.enabled),
+	  .help = "Keep the pool's answers and give them to whoever asks the same." },
+	{ "min_ttl", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "0", .unit = "s",
+	  MEMBER(config_pool, cache.min_ttl),
+	  .help = "Keep answers at least this long, but for signed ones." },
+	{ "max_ttl", SCHEMA_INT, .min = 1, .max = 604800, .fallback = "86400", .unit = "s",
+	  MEMBER(config_pool, cache.max_ttl),
+	  .help = "Keep and show no TTL longer than this." },
+	{ "max_negative_ttl", SCHEMA_INT, .min = 0, .max = 10800, .fallback = "3600", .unit = "s",
+	  MEMBER(config_pool, cache.max_negative_ttl),
+	  .help = "Keep NXDOMAIN and empty answers no longer than this; 0: not at all." },
+	{ "failure_ttl", SCHEMA_INT, .min = 1, .max = 300, .fallback = "1", .unit = "s",
+	  MEMBER(config_pool, cache.failure_ttl),
+	  .help = "Keep a server's SERVFAIL for this long (RFC 9520)." },
+	{ "no_age", SCHEMA_BOOL, .fallback = "false", MEMBER(config_pool, cache.no_age),
+	  .help = "Show TTLs as the server sent them, not less the time in the cache; authoritative pools only." },
+	{ 0 }
+};
+
 static const struct schema_key pool_keys[] = {
 	{ "name", SCHEMA_STRING, .required = true, .min = 1, .max = POOL_NAME_MAX - 1,
 	  MEMBER(config_pool, name),
@@ -223,6 +243,10 @@ static const struct schema_key pool_keys[] = {
 	{ "servers", SCHEMA_LIST, .required = true, .min = 1, .max = POOL_MEMBERS_MAX,
 	  .children = server_keys, ELEMENTS(config_pool, servers),
 	  .help = "Its name servers." },
+	{ "max_outstanding", SCHEMA_INT, .min = 16, .max = 1 << 20, .fallback = "4096",
+	  MEMBER(config_pool, max_outstanding),
+	  .help = "Queries under way to one server at most; over it another one is asked, or SERVFAIL given." },
+	{ "cache", SCHEMA_GROUP, .children = pool_cache_keys, .help = "What is kept of its answers." },
 	{ "probe", SCHEMA_GROUP, .children = probe_keys, MEMBER(config_pool, probe),
 	  .help = "How its servers are checked." },
 	{ 0 }
@@ -236,6 +260,15 @@ static const struct schema_key route_keys[] = {
 	{ "pool", SCHEMA_STRING, .required = true, .min = 1, .max = POOL_NAME_MAX - 1,
 	  MEMBER(config_route, pool),
 	  .help = "Name of the pool." },
+	{ 0 }
+};
+
+static const struct schema_key cache_keys[] = {
+	{ "memory", SCHEMA_SIZE, .restart = true, .min = 0, .max = 1LL << 40, .fallback = "\"512M\"",
+	  MEMBER(config, cache_memory),
+	  .help = "All that the packet cache may use, at least 8M; 0: no cache." },
+	{ "prefault", SCHEMA_BOOL, .restart = true, .fallback = "false", MEMBER(config, cache_prefault),
+	  .help = "Take the memory at the start (a second for 4 GB), not as it fills." },
 	{ 0 }
 };
 
@@ -306,6 +339,7 @@ const struct schema_key schema_root[] = {
 	{ "routes", SCHEMA_LIST, .required = true, .min = 1, .max = 1024,
 	  .children = route_keys, ELEMENTS(config, routes),
 	  .help = "Which names go where; the longest suffix decides, no suffix gives REFUSED." },
+	{ "cache", SCHEMA_GROUP, .children = cache_keys, .help = "The packet cache." },
 	{ "edns", SCHEMA_GROUP, .children = edns_keys, .help = "Message sizes." },
 	{ "tcp", SCHEMA_GROUP, .children = tcp_keys, .help = "Queries over TCP." },
 	{ "self_check", SCHEMA_GROUP, .children = self_check_keys, .help = "How the node watches itself." },

@@ -55,6 +55,18 @@ void pool_registry_put(struct pool_server *server)
 	memset(server, 0, sizeof(*server));
 }
 
+int pool_registry_id(struct pool_registry *registry, const char *pool_name)
+{
+	for (unsigned i = 0; i < registry->n_ids; i++) {
+		if (strcmp(registry->id_name[i], pool_name) == 0)
+			return (int)i;
+	}
+	if (registry->n_ids == POOL_IDS_MAX)
+		return -1;
+	snprintf(registry->id_name[registry->n_ids], POOL_NAME_MAX, "%s", pool_name);
+	return (int)registry->n_ids++;
+}
+
 bool pool_server_set_up(struct pool_server *server, bool up, const char *cause, uint64_t now_ns)
 {
 	snprintf(server->last_cause, sizeof(server->last_cause), "%s", cause ? cause : "");

@@ -20,6 +20,7 @@ enum {
 	POOL_MEMBERS_MAX = 32,
 	POOL_SERVERS_MAX = 256,		/* all pools together */
 	POOL_CAUSE_MAX = 128,
+	POOL_IDS_MAX = 1024,		/* different pool names in a process's life */
 };
 
 enum pool_kind { POOL_AUTHORITATIVE, POOL_RECURSIVE, POOL_KINDS };
@@ -44,6 +45,8 @@ struct pool_server {
 
 struct pool_registry {
 	struct pool_server servers[POOL_SERVERS_MAX];
+	unsigned n_ids;
+	char id_name[POOL_IDS_MAX][POOL_NAME_MAX];	/* by id; a name keeps its id for good */
 };
 
 /* What one worker knows of one server. Writer: that worker. 64 octets, so that no line is shared. */
@@ -61,11 +64,20 @@ struct pool_probe {			/* how the members of a pool are probed; see probe.h */
 	int16_t rcode;			/* the only good one */
 };
 
+struct pool_cache {			/* what is kept of a pool's answers; seconds */
+	bool enabled;
+	bool no_age;			/* TTLs are shown as received (authoritative pools) */
+	uint32_t min_ttl, max_ttl, max_negative_ttl, failure_ttl;
+};
+
 struct pool {
 	char name[POOL_NAME_MAX];
+	uint16_t id;			/* the name's, the same in every snapshot: part of cache keys */
 	enum pool_kind kind;
 	enum pool_policy policy;
 	uint32_t timeout_ms;		/* a query's deadline toward the client */
+	uint32_t max_outstanding;	/* queries under way to one server, all workers together */
+	struct pool_cache cache;
 	struct pool_probe probe;
 	unsigned index;			/* in the snapshot's array of pools */
 	unsigned members;
@@ -78,6 +90,9 @@ struct pool_server *pool_registry_get(struct pool_registry *registry, const char
 				      const struct endpoint *endpoint, uint64_t now_ns);
 /* Frees an entry whose readers are gone (call from an epoch release). Control. */
 void pool_registry_put(struct pool_server *server);
+
+/* The id of a pool name, an old one or the next; -1 when POOL_IDS_MAX are gone. Control. */
+int pool_registry_id(struct pool_registry *registry, const char *pool_name);
 
 /* Sets up and since, counts the change. Returns true if it changed. Control thread. */
 bool pool_server_set_up(struct pool_server *server, bool up, const char *cause, uint64_t now_ns);
