@@ -31,6 +31,7 @@ struct dp_conf {
 	struct suffix_table *suffixes;		/* value = index into pools */
 	unsigned n_pools;
 	struct pool *pools[DP_POOLS_MAX];
+	uint8_t pool_of_id[POOL_IDS_MAX];	/* 1 + position in pools; 0 = not in this snapshot */
 	struct name *probe_name[DP_POOLS_MAX];	/* of the fast-path check; NULL without probe */
 	struct dp_acl *acl[POOL_KINDS];
 	struct local_table *local;
@@ -42,6 +43,12 @@ struct dp_conf {
 
 /* Frees the snapshot and drops its listeners; accepts NULL. Control thread. */
 void dp_conf_free(struct dp_conf *conf);
+
+/* The pool with this id, or NULL when the snapshot has none. */
+static inline const struct pool *dp_conf_pool(const struct dp_conf *conf, uint16_t id)
+{
+	return conf->pool_of_id[id] ? conf->pools[conf->pool_of_id[id] - 1] : NULL;
+}
 
 /* Position of the listen entry for (addr, port), or -1. */
 int dp_conf_listen(const struct dp_conf *conf, const struct addr *addr, uint16_t port);

@@ -18,6 +18,9 @@
  * Wheel. WHEEL_SLOTS lists, one per millisecond; a deadline is rounded up to its tick, so nothing is early. Deadlines
  * further away than one turn stay in their list when it is looked at. Each elapsed tick moves what is due to the due
  * list, which the caller then takes in bites. List WHEEL_SLOTS is the due list, so that unlinking needs no case.
+ *
+ * Joining. A listed query hangs in a chain of its hash; there are as many chains as slots. Waiters beyond the first
+ * come from a pool as large as the table, touched only as far as it is used.
  */
 #include "dataplane/inflight.h"
 
@@ -47,6 +50,10 @@ struct dp_inflight_table {
 	uint8_t ports_log2;
 	uint32_t generation_mask;
 	uint64_t tick;			/* the last one looked at */
+	uint32_t *chains;		/* slots of listed queries, by hash */
+	struct dp_waiter *waiters;	/* pool of those that joined */
+	struct dp_waiter *free_waiters;
+	uint32_t used_waiters, joined;	/* ever; now */
 	size_t mapped;
 	struct list lists[LISTS];
 };
@@ -81,7 +88,7 @@ static void unlink_entry(struct dp_inflight_table *t, struct dp_inflight *query)
 
 static void wheel_add(struct dp_inflight_table *t, struct dp_inflight *query)
 {
-	uint64_t tick = (query->deadline_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
+	uint64_t tick = (query->due_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
 
 	if (tick <= t->tick)
 		tick = t->tick + 1;
@@ -125,14 +132,42 @@ static struct dp_inflight *take_free(struct dp_inflight_table *t)
 	return query;
 }
 
+/* One mapping: entries, waiters, chains. */
 static bool map_entries(struct dp_inflight_table *t)
 {
-	t->mapped = (size_t)t->slots * sizeof(*t->entries);
+	t->mapped = (size_t)t->slots * (sizeof(*t->entries) + sizeof(*t->waiters) + sizeof(*t->chains));
 	t->entries = mmap(NULL, t->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (t->entries == MAP_FAILED)
 		return false;
 	madvise(t->entries, t->mapped, MADV_HUGEPAGE);	/* advice: small pages do as well */
+	t->waiters = (struct dp_waiter *)(t->entries + t->slots);
+	t->chains = (uint32_t *)(t->waiters + t->slots);
+	memset(t->chains, 0xff, t->slots * sizeof(*t->chains));		/* NONE */
 	return true;
+}
+
+static uint32_t *chain_of(struct dp_inflight_table *t, uint64_t hash)
+{
+	return &t->chains[hash & (t->slots - 1)];
+}
+
+static void unlist(struct dp_inflight_table *t, struct dp_inflight *query)
+{
+	uint32_t *at = chain_of(t, query->hash);
+
+	if (!query->listed)
+		return;
+	while (*at != query->slot)
+		at = &t->entries[*at].hash_next;
+	*at = query->hash_next;
+	query->listed = false;
+}
+
+static void free_waiter(struct dp_inflight_table *t, struct dp_waiter *waiter)
+{
+	waiter->next = t->free_waiters;
+	t->free_waiters = waiter;
+	t->joined--;
 }
 
 struct dp_inflight_table *dp_inflight_table_new(const struct dp_inflight_conf *conf)
@@ -186,7 +221,8 @@ struct dp_inflight *dp_inflight_start(struct dp_inflight_table *table, uint64_t 
 	if (table->on_wheel == 0 && now_ns / CLOCK_NS_PER_MS > table->tick)
 		table->tick = now_ns / CLOCK_NS_PER_MS;
 	query->live = true;
-	query->deadline_ns = deadline_ns;
+	query->first.next = NULL;
+	query->deadline_ns = query->due_ns = deadline_ns;
 	if (query->quiet_ns < deadline_ns)
 		query->quiet_ns = deadline_ns;
 	memset(query->attempt, 0, sizeof(query->attempt));
@@ -195,24 +231,105 @@ struct dp_inflight *dp_inflight_start(struct dp_inflight_table *table, uint64_t 
 	return query;
 }
 
+void dp_inflight_due(struct dp_inflight_table *table, struct dp_inflight *query, uint64_t due_ns)
+{
+	wheel_remove(table, query);
+	query->due_ns = due_ns;
+	wheel_add(table, query);
+}
+
+void dp_inflight_list(struct dp_inflight_table *table, struct dp_inflight *query)
+{
+	uint32_t *chain = chain_of(table, query->hash);
+
+	query->hash_next = *chain;
+	*chain = query->slot;
+	query->listed = true;
+}
+
+static bool is_same(const struct dp_inflight *other, uint64_t hash, uint16_t pool, const struct dp_query *query)
+{
+	return other->hash == hash && other->pool == pool && other->type == query->type &&
+	       other->class == query->class && other->cd == query->asker.cd &&
+	       other->dnssec_ok == query->asker.dnssec_ok && other->first.asker.tcp == query->asker.tcp &&
+	       other->name_len == query->name.len &&
+	       memcmp(other->name, query->name.wire, query->name.len) == 0;
+}
+
+struct dp_inflight *dp_inflight_same(struct dp_inflight_table *table, uint64_t hash, uint16_t pool,
+				     const struct dp_query *query)
+{
+	for (uint32_t slot = *chain_of(table, hash); slot != NONE; slot = table->entries[slot].hash_next) {
+		if (is_same(&table->entries[slot], hash, pool, query))
+			return &table->entries[slot];
+	}
+	return NULL;
+}
+
+struct dp_waiter *dp_inflight_join(struct dp_inflight_table *table, struct dp_inflight *query)
+{
+	struct dp_waiter *waiter = table->free_waiters;
+
+	if (waiter)
+		table->free_waiters = waiter->next;
+	else if (table->used_waiters < table->slots)
+		waiter = &table->waiters[table->used_waiters++];
+	else
+		return NULL;
+	waiter->next = query->first.next;
+	query->first.next = waiter;
+	table->joined++;
+	return waiter;
+}
+
+bool dp_inflight_has_later(const struct dp_inflight *query, uint64_t now_ns)
+{
+	for (const struct dp_waiter *w = query->first.next; w; w = w->next) {
+		if (w->deadline_ns > now_ns)
+			return true;
+	}
+	return false;
+}
+
+void dp_inflight_move_later(struct dp_inflight_table *table, struct dp_inflight *from, struct dp_inflight *to,
+			    uint64_t now_ns)
+{
+	struct dp_waiter **at = &from->first.next, *waiter, *moved = NULL;
+
+	while ((waiter = *at)) {
+		if (waiter->deadline_ns <= now_ns) {
+			at = &waiter->next;
+			continue;
+		}
+		*at = waiter->next;
+		waiter->next = moved;
+		moved = waiter;
+	}
+	assert(moved);
+	to->first = *moved;
+	free_waiter(table, moved);
+}
+
 struct dp_attempt *dp_inflight_attempt(struct dp_inflight_table *table, struct dp_inflight *query,
 				       struct pool_server *server, uint64_t now_ns)
 {
-	for (uint32_t which = 0; which < DP_ATTEMPTS_MAX; which++) {
-		struct dp_attempt *attempt = &query->attempt[which];
-		uint32_t value;
+	struct dp_attempt *attempt = &query->attempt[query->attempt[0].sent_ns != 0];
+	uint32_t value;
 
-		if (attempt->server)
-			continue;
-		attempt->server = server;
-		attempt->sent_ns = now_ns;
-		attempt->number = query->generation << table->number_shift | query->slot << 1 | which;
-		value = dp_permute_forward(&table->permute, attempt->number);
-		attempt->own_port = (uint16_t)(value >> 16);
-		attempt->id = (uint16_t)value;
-		return attempt;
-	}
-	return NULL;
+	if (attempt->server)
+		attempt = &query->attempt[0];
+	if (attempt->server)
+		return NULL;
+	*attempt = (struct dp_attempt){
+		.server = server,
+		.sent_ns = now_ns,
+		.number = query->generation << table->number_shift | query->slot << 1 |
+			  (uint32_t)(attempt - query->attempt),
+	};
+	value = dp_permute_forward(&table->permute, attempt->number);
+	attempt->own_port = (uint16_t)(value >> 16);
+	attempt->id = (uint16_t)value;
+	return attempt;
 }
 
 struct dp_inflight *dp_inflight_find(struct dp_inflight_table *table, uint16_t own_port, uint16_t id,
@@ -238,11 +355,17 @@ void dp_inflight_end(struct dp_inflight_table *table, struct dp_inflight *query)
 {
 	assert(query->live);
 	wheel_remove(table, query);
+	unlist(table, query);
+	for (struct dp_waiter *waiter = query->first.next, *next; waiter; waiter = next) {
+		next = waiter->next;
+		free_waiter(table, waiter);
+	}
+	query->first.next = NULL;
 	query->live = false;
 	query->generation = (query->generation + 1) & table->generation_mask;
 	table->live--;
 	if (query->generation == 0) {
-		query->deadline_ns = query->quiet_ns;
+		query->due_ns = query->quiet_ns;
 		wheel_add(table, query);
 	} else {
 		free_list_add(table, query);
@@ -258,7 +381,7 @@ static void collect(struct dp_inflight_table *t, const struct list *list, uint64
 		struct dp_inflight *query = &t->entries[slot];
 
 		next = query->wheel_next;
-		if (query->deadline_ns > now_ns)
+		if (query->due_ns > now_ns)
 			continue;
 		unlink_entry(t, query);
 		if (query->live) {
@@ -299,7 +422,7 @@ unsigned dp_inflight_expire(struct dp_inflight_table *table, uint64_t now_ns, un
 		struct dp_inflight *query = &table->entries[due->first];
 
 		expired(context, query);
-		/* ended (and perhaps started again); else this would go on for ever */
+		/* ended (and perhaps started again) or put off; else this would go on for ever */
 		assert(!query->live || query->wheel_at != DUE);
 	}
 	return n;
@@ -308,6 +431,11 @@ unsigned dp_inflight_expire(struct dp_inflight_table *table, uint64_t now_ns, un
 unsigned dp_inflight_count(const struct dp_inflight_table *table)
 {
 	return table->live;
+}
+
+unsigned dp_inflight_waiting(const struct dp_inflight_table *table)
+{
+	return table->live + table->joined;
 }
 
 void dp_inflight_each(struct dp_inflight_table *table,

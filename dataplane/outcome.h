@@ -10,8 +10,10 @@
 #define DATAPLANE_OUTCOME_H
 
 #define DP_OUTCOMES(X) \
+	X(JOINED, "joined", "answered by what another query was already on its way for") \
 	X(FORWARDED_ANSWERED, "forwarded_answered", "a server's answer was sent") \
 	X(FORWARDED_TIMEOUT, "forwarded_timeout", "no server answered in time: SERVFAIL") \
+	X(OVERLOAD, "overload", "every usable server has all the queries it may have: SERVFAIL") \
 	X(NO_SERVER, "no_server", "no usable server in the pool: SERVFAIL") \
 	X(LOCAL, "local", "answered by the node itself") \
 	X(REFUSED_ACL, "refused_acl", "client outside the access list of the pool's kind: REFUSED") \
@@ -45,6 +47,8 @@
 	X(ANSWER_NO_QUESTION, "answer_no_question", "an error without its question: SERVFAIL at once") \
 	X(ANSWER_TRUNCATED, "answer_truncated", "TC set by the server") \
 	X(REPLY_TRUNCATED, "reply_truncated", "cut to fit the client") \
+	X(RETRIES, "retries", "queries sent to a second server because the first was slow or unreachable") \
+	X(RETRIES_CAPPED, "retries_capped", "not sent there because they would be too many") \
 	X(HANDED_OVER, "handed_over", "answers given to the worker that asked") \
 	X(HANDOVER_FULL, "handover_full", "answers lost because that worker's ring was full") \
 	X(FRAME_NOT_UDP, "frame_not_udp", "frame that is no plain UDP: dropped") \

@@ -8,11 +8,15 @@
  *   route     class CH to the local names, everything else by longest suffix to a pool
  *   admit     meta types, the access list of the pool's kind
  *   answer    what the node answers itself, written in place
- *   choose    an in-flight entry and a member of the pool
+ *   choose    a query for the same thing that is under way, or a new one and a member of the pool
  *   forward   the member's query, written from the key and never from the client's octets
  *
  * Answers come one at a time: find the attempt by (port, id), check that server, addresses and question are
- * those of the attempt (RFC 5452, 9.1), turn the message into the waiter's, send.
+ * those of the attempt (RFC 5452, 9.1), turn the message into each waiter's, send.
+ *
+ * A server that is slower than it usually is, or unreachable, is not waited for to the end: the query goes once more
+ * to another member, the first answer wins. Every query earns its pool's retry_percent, a second attempt costs
+ * 100, and no more than DP_RETRY_CREDIT_MAX is saved up: enough for a server that dies, no doubling of the load on slow ones.
  *
  * Nothing here knows rings, sockets or headers; struct dp_io does. Every query that is not the node's own ends
  * in exactly one outcome, counted by settle(). Everything runs on the worker's thread; nothing allocates.
@@ -23,6 +27,7 @@
 #include "base/counters.h"
 #include "base/lease.h"
 #include "dataplane/acl.h"
+#include "dataplane/cache.h"
 #include "dataplane/neigh.h"
 #include "dataplane/reply.h"
 #include "dataplane/trace.h"
@@ -45,6 +50,8 @@ enum {
 	SELF_CANARY = 0,		/* back.socket of origin SELF: the canary, or 1 + port */
 	EXPIRE_MAX = 256,		/* timeouts a batch, so that a dead pool does not stop the live one */
 	SLEEP_IN_FLIGHT_MS = 4,		/* timeouts are at most that late */
+	RETRY_COST = 100,		/* percent */
+	ANSWER_ROOM = 64,		/* behind an answer, for the client's OPT */
 };
 
 /* What an unacceptable query is answered with, by the parser's verdict. */
@@ -187,20 +194,22 @@ static void attempt_began(struct dp_worker *worker, const struct dp_attempt *att
 	load_add(&load->sent);
 }
 
-/* Ends the query: every attempt's server has one fewer outstanding. */
+/* Nothing more is expected of the attempt: its server has one query fewer outstanding. */
+static void attempt_over(struct dp_worker *worker, struct dp_attempt *attempt)
+{
+	struct pool_load *load = &worker->loads[attempt->server->index];
+	uint32_t outstanding = atomic_load_explicit(&load->outstanding, memory_order_relaxed);
+
+	if (outstanding)
+		atomic_store_explicit(&load->outstanding, outstanding - 1, memory_order_relaxed);
+	attempt->server = NULL;
+}
+
 static void end(struct dp_worker *worker, struct dp_inflight *query)
 {
 	for (unsigned i = 0; i < DP_ATTEMPTS_MAX; i++) {
-		const struct pool_server *server = query->attempt[i].server;
-		struct pool_load *load;
-		uint32_t outstanding;
-
-		if (!server)
-			continue;
-		load = &worker->loads[server->index];
-		outstanding = atomic_load_explicit(&load->outstanding, memory_order_relaxed);
-		if (outstanding)
-			atomic_store_explicit(&load->outstanding, outstanding - 1, memory_order_relaxed);
+		if (query->attempt[i].server)
+			attempt_over(worker, &query->attempt[i]);
 	}
 	dp_inflight_end(worker->inflight, query);
 }
@@ -220,7 +229,7 @@ static void trace_attempt(struct dp_worker *worker, const struct dp_packet *p,
 		     (uint16_t)p->payload_len);
 }
 
-/* Writes the query of attempt into p and sends it. False: nothing was sent, the buffer is p's. */
+/* Writes the query of attempt into p and sends it. False: nothing was sent, the buffer is p's, the attempt is over. */
 static bool send_attempt(struct dp_worker *worker, struct dp_packet *p,
 			 const struct dp_inflight *query, struct dp_attempt *attempt)
 {
@@ -229,8 +238,10 @@ static bool send_attempt(struct dp_worker *worker, struct dp_packet *p,
 						  query->type, query->class, worker->conf->edns_size);
 	if (worker->trace && query->first.traced)
 		trace_attempt(worker, p, attempt);
-	if (!worker->io->forward(worker, p, attempt))
+	if (!worker->io->forward(worker, p, attempt)) {
+		attempt->server = NULL;
 		return false;
+	}
 	attempt_began(worker, attempt);
 	count(worker, DP_COUNT_FRAMES_OUT);
 	if (attempt->tcp)
@@ -271,6 +282,14 @@ static void parse(struct dp_worker *worker)
 	}
 }
 
+/* Where the query goes, and what makes it the same as another (D130). */
+static void route_to(struct dp_packet *p, const struct pool *pool)
+{
+	p->pool = pool;
+	p->hash = dp_cache_hash(name_hash(&p->query.name), p->query.type, pool->id, p->query.asker.cd,
+				p->query.asker.dnssec_ok);
+}
+
 static void route(struct dp_worker *worker)
 {
 	const struct dp_conf *conf = worker->conf;
@@ -298,7 +317,7 @@ static void route(struct dp_worker *worker)
 		if (pool == SUFFIX_NOT_FOUND)
 			refuse(p, DP_COUNT_REFUSED_ROUTE, DNS_RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
 		else
-			p->pool = conf->pools[pool];
+			route_to(p, conf->pools[pool]);
 	}
 }
 
@@ -354,7 +373,8 @@ static void answer(struct dp_worker *worker)
 
 static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
 {
-	query->name_hash = name_hash(&p->query.name);
+	query->hash = p->hash;
+	query->pool = p->pool->id;
 	query->type = p->query.type;
 	query->class = p->query.class;
 	query->name_len = p->query.name.len;
@@ -364,30 +384,64 @@ static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
 	query->recursive = p->pool->kind == POOL_RECURSIVE;
 }
 
-static void fill_waiter(struct dp_waiter *waiter, const struct dp_packet *p, uint64_t now_ns)
+/* All but the list it is in. */
+static void fill_waiter(struct dp_waiter *waiter, const struct dp_packet *p, uint64_t deadline_ns)
 {
 	waiter->asker = p->query.asker;
 	waiter->back = p->back;
-	waiter->arrived_ns = now_ns;
+	waiter->deadline_ns = deadline_ns;
 	waiter->traced = p->traced;
 	waiter->lease = p->lease;
-	waiter->next = NULL;
 }
 
-static void choose_one(struct dp_worker *worker, struct dp_packet *p)
+/* A usable member, or NULL; *overload says whether all that are usable have what they may have. The cap holds for
+ * all workers together, and each takes its share. */
+static struct pool_server *choose_server(struct dp_worker *worker, const struct pool *pool,
+					 const struct pool_server *avoid, bool *overload)
 {
-	const struct pool *pool = p->pool;
-	struct pool_server *server;
+	unsigned workers = worker->shared->workers ? worker->shared->workers : 1;
+	uint32_t share = (pool->max_outstanding + workers - 1) / workers;
+	uint32_t *cursor = &worker->cursor[pool->index];
+	struct pool_server *server = policy_choose(pool, worker->loads, cursor, avoid, share, worker->io->usable,
+						   worker);
 
-	server = policy_choose(pool, worker->loads, &worker->cursor[pool->index], NULL,
-			       worker->io->usable, worker);
-	if (!server) {
-		refuse(p, DP_COUNT_NO_SERVER, DNS_RCODE_SERVFAIL, EDE_NO_REACHABLE_AUTHORITY);
-		write_reply(worker, p);
-		return;
-	}
-	p->inflight = dp_inflight_start(worker->inflight, worker->now_ns,
-					worker->now_ns + (uint64_t)pool->timeout_ms * CLOCK_NS_PER_MS);
+	*overload = !server && policy_choose(pool, worker->loads, cursor, avoid, UINT32_MAX, worker->io->usable,
+					     worker);
+	return server;
+}
+
+/* Another query for the same thing is under way: its answer will do. False: there is none, or no room. */
+static bool join(struct dp_worker *worker, struct dp_packet *p, uint64_t deadline_ns)
+{
+	struct dp_inflight *query = dp_inflight_same(worker->inflight, p->hash, p->pool->id, &p->query);
+	struct dp_waiter *waiter = query ? dp_inflight_join(worker->inflight, query) : NULL;
+
+	if (!waiter)
+		return false;
+	if (worker->trace)
+		trace_received(worker, p, query->attempt[0].server ? &query->attempt[0].server->endpoint : NULL);
+	fill_waiter(waiter, p, deadline_ns);
+	p->verdict = DP_HELD;
+	worker->io->give(worker, p);
+	return true;
+}
+
+/* Lets the wheel call when the server is later than it usually is. */
+static void plan_retry(struct dp_worker *worker, const struct pool *pool, struct dp_inflight *query,
+		       const struct pool_server *server)
+{
+	uint64_t patience_ns = (uint64_t)pool_load_patience_us(&worker->loads[server->index]) * CLOCK_NS_PER_US;
+
+	if (pool->members > 1 && pool->retry_percent && worker->now_ns + patience_ns < query->deadline_ns)
+		dp_inflight_due(worker->inflight, query, worker->now_ns + patience_ns);
+	worker->retry_credit += pool->retry_percent;
+	if (worker->retry_credit > DP_RETRY_CREDIT_MAX)
+		worker->retry_credit = DP_RETRY_CREDIT_MAX;
+}
+
+static void start(struct dp_worker *worker, struct dp_packet *p, struct pool_server *server, uint64_t deadline_ns)
+{
+	p->inflight = dp_inflight_start(worker->inflight, worker->now_ns, deadline_ns);
 	if (!p->inflight) {
 		p->verdict = DP_DROP;
 		p->outcome = DP_COUNT_DROP_FULL;
@@ -396,9 +450,29 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 	if (worker->trace)
 		trace_received(worker, p, &server->endpoint);
 	fill_key(p->inflight, p);
-	fill_waiter(&p->inflight->first, p, worker->now_ns);
+	fill_waiter(&p->inflight->first, p, deadline_ns);
+	dp_inflight_list(worker->inflight, p->inflight);
+	plan_retry(worker, p->pool, p->inflight, server);
 	p->attempt = dp_inflight_attempt(worker->inflight, p->inflight, server, worker->now_ns);
 	p->verdict = DP_FORWARD;
+}
+
+static void choose_one(struct dp_worker *worker, struct dp_packet *p)
+{
+	uint64_t deadline_ns = worker->now_ns + (uint64_t)p->pool->timeout_ms * CLOCK_NS_PER_MS;
+	struct pool_server *server;
+	bool overload;
+
+	if (join(worker, p, deadline_ns))
+		return;
+	server = choose_server(worker, p->pool, NULL, &overload);
+	if (server) {
+		start(worker, p, server, deadline_ns);
+		return;
+	}
+	refuse(p, overload ? DP_COUNT_OVERLOAD : DP_COUNT_NO_SERVER, DNS_RCODE_SERVFAIL,
+	       overload ? EDE_OTHER : EDE_NO_REACHABLE_AUTHORITY);
+	write_reply(worker, p);
 }
 
 static void choose(struct dp_worker *worker)
@@ -420,7 +494,6 @@ static void forward(struct dp_worker *worker)
 			p->verdict = DP_HELD;
 			continue;
 		}
-		p->attempt->server = NULL;
 		end(worker, p->inflight);
 		p->verdict = DP_DROP;
 		p->outcome = DP_COUNT_DROP_TRANSMIT;
@@ -471,42 +544,109 @@ static void address_to(struct dp_packet *p, const struct dp_waiter *waiter)
 	p->lease = waiter->lease;
 }
 
-/* A truncated answer for a client on TCP is fetched again over TCP, from the same server. */
+/* The answered attempt is over; the query goes to its server again over TCP. */
 static bool fetch_by_tcp(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
-			 struct pool_server *server)
+			 struct dp_attempt *truncated)
 {
+	struct pool_server *server = truncated->server;
 	struct dp_attempt *attempt;
 
+	attempt_over(worker, truncated);
 	attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
-	if (!attempt)
-		return false;
 	attempt->tcp = true;
-	if (send_attempt(worker, p, query, attempt))
-		return true;
-	attempt->server = NULL;
-	return false;
+	return send_attempt(worker, p, query, attempt);
 }
 
 /* SERVFAIL to a waiter, from an empty buffer. */
-static void fail(struct dp_worker *worker, struct dp_inflight *query, int ede)
+static void fail_waiter(struct dp_worker *worker, const struct dp_inflight *query, const struct dp_waiter *waiter,
+			int ede)
 {
-	const struct dp_waiter *waiter = &query->first;
 	struct dp_question question = { query->name, query->name_len, query->type, query->class };
 	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
 
-	if (waiter->back.origin != DP_ORIGIN_SELF) {
-		address_to(p, waiter);
-		if (worker->io->take(worker, p, DP_REPLY_ERROR_MAX)) {
-			p->payload_len = (uint32_t)dp_reply_error(p->payload, &waiter->asker, &question,
-								  DNS_RCODE_SERVFAIL, query->recursive, ede,
-								  worker->conf->edns_size);
-			p->outcome = DP_COUNT_FORWARDED_TIMEOUT;
-			transmit_reply(worker, p);
-		} else {
-			settle(worker, waiter->back.origin, DP_COUNT_DROP_TRANSMIT);
-		}
+	if (waiter->back.origin == DP_ORIGIN_SELF)
+		return;
+	address_to(p, waiter);
+	if (!worker->io->take(worker, p, DP_REPLY_ERROR_MAX)) {
+		settle(worker, waiter->back.origin, DP_COUNT_DROP_TRANSMIT);
+		return;
 	}
+	p->payload_len = (uint32_t)dp_reply_error(p->payload, &waiter->asker, &question, DNS_RCODE_SERVFAIL,
+						  query->recursive, ede, worker->conf->edns_size);
+	p->outcome = DP_COUNT_FORWARDED_TIMEOUT;
+	transmit_reply(worker, p);
+}
+
+static void fail(struct dp_worker *worker, struct dp_inflight *query, int ede)
+{
+	for (const struct dp_waiter *waiter = &query->first; waiter; waiter = waiter->next)
+		fail_waiter(worker, query, waiter, ede);
 	end(worker, query);
+}
+
+/* Sends the query to a member other than avoid. False: there is none, or no right to. */
+static bool retry(struct dp_worker *worker, struct dp_inflight *query, const struct pool_server *avoid)
+{
+	const struct pool *pool = dp_conf_pool(worker->conf, query->pool);
+	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
+	struct dp_attempt *attempt;
+	struct pool_server *server;
+	bool overload;
+
+	if (!pool || !pool->retry_percent || query->attempt[1].sent_ns ||
+	    query->first.back.origin == DP_ORIGIN_SELF)
+		return false;
+	server = choose_server(worker, pool, avoid, &overload);
+	if (!server || server == avoid)
+		return false;
+	if (worker->retry_credit < RETRY_COST) {
+		count(worker, DP_COUNT_RETRIES_CAPPED);
+		return false;
+	}
+	if (!worker->io->take(worker, p, DP_REPLY_ERROR_MAX))
+		return false;
+	attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
+	if (!send_attempt(worker, p, query, attempt)) {
+		worker->io->give(worker, p);
+		return false;
+	}
+	worker->retry_credit -= RETRY_COST;
+	count(worker, DP_COUNT_RETRIES);
+	return true;
+}
+
+/* No answer will come of this attempt: another member is asked, or the other attempt is waited for, or that was it. */
+static void attempt_failed(struct dp_worker *worker, struct dp_inflight *query, struct dp_attempt *attempt, int ede)
+{
+	const struct pool_server *server = attempt->server;
+
+	load_add(&worker->loads[server->index].errors);
+	attempt_over(worker, attempt);
+	if (retry(worker, query, server))
+		dp_inflight_due(worker->inflight, query, query->deadline_ns);
+	else if (!query->attempt[0].server && !query->attempt[1].server)
+		fail(worker, query, ede);
+}
+
+/* The waiter's own copy of the answer, before it is made the first waiter's. */
+static void copy_to_waiter(struct dp_worker *worker, const struct dp_packet *from, const struct dp_inflight *query,
+			   const struct dp_waiter *waiter, const struct dp_answer *message)
+{
+	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
+	uint32_t room = waiter->asker.tcp ? from->payload_len + ANSWER_ROOM : DP_REPLY_ERROR_MAX;
+
+	address_to(p, waiter);
+	if (!worker->io->take(worker, p, room)) {
+		settle(worker, waiter->back.origin, DP_COUNT_DROP_TRANSMIT);
+		return;
+	}
+	p->payload_len = (uint32_t)dp_reply_copy(p->payload, p->payload_room, from->payload, from->payload_len,
+						 message, &waiter->asker, query->recursive,
+						 worker->conf->edns_size);
+	if (!(message->flags & DNS_TC) && (p->payload[2] & DNS_TC >> 8))
+		count(worker, DP_COUNT_REPLY_TRUNCATED);
+	p->outcome = DP_COUNT_JOINED;
+	transmit_reply(worker, p);
 }
 
 static void finish(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
@@ -514,6 +654,8 @@ static void finish(struct dp_worker *worker, struct dp_packet *p, struct dp_infl
 {
 	const struct dp_waiter *waiter = &query->first;
 
+	for (const struct dp_waiter *joined = waiter->next; joined; joined = joined->next)
+		copy_to_waiter(worker, p, query, joined, message);
 	p->payload_len = (uint32_t)dp_reply_adopt(p->payload, p->payload_len, p->payload_room, message,
 						  &waiter->asker, query->recursive,
 						  worker->conf->edns_size);
@@ -559,8 +701,7 @@ static struct dp_inflight *decode(struct dp_worker *worker, const struct dp_pack
 	}
 	if (from_attempt(*attempt, &p->back.flow, tcp) && is_bare_error(p)) {
 		count(worker, DP_COUNT_ANSWER_NO_QUESTION);
-		load_add(&worker->loads[(*attempt)->server->index].errors);
-		fail(worker, query, EDE_OTHER);
+		attempt_failed(worker, query, *attempt, EDE_OTHER);
 		return NULL;
 	}
 	if (!from_attempt(*attempt, &p->back.flow, tcp) ||
@@ -594,7 +735,7 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 	if (message.flags & DNS_TC) {
 		count(worker, DP_COUNT_ANSWER_TRUNCATED);
 		if (query->first.asker.tcp && !tcp) {
-			if (fetch_by_tcp(worker, p, query, attempt->server))
+			if (fetch_by_tcp(worker, p, query, attempt))
 				return;
 			worker->io->give(worker, p);
 			fail(worker, query, EDE_NETWORK_ERROR);
@@ -612,20 +753,66 @@ void dp_passes_unreachable(struct dp_worker *worker, uint16_t own_port, uint16_t
 	count(worker, DP_COUNT_SERVER_UNREACHABLE);
 	if (!query)
 		return;
-	load_add(&worker->loads[attempt->server->index].errors);
-	fail(worker, query, EDE_NETWORK_ERROR);
+	attempt_failed(worker, query, attempt, EDE_NETWORK_ERROR);
 }
 
 /* ---- housekeeping ---- */
 
-static void expired(void *context, struct dp_inflight *query)
+/* Who joined late has time left: the query begins anew for them. */
+static void begin_anew(struct dp_worker *worker, struct dp_inflight *old)
+{
+	const struct pool *pool = dp_conf_pool(worker->conf, old->pool);
+	struct dp_packet *p = &worker->batch[DP_BATCH_MAX];
+	struct pool_server *server;
+	struct dp_inflight *query;
+	bool overload;
+
+	if (!pool || !dp_inflight_has_later(old, worker->now_ns))
+		return;
+	server = choose_server(worker, pool, old->attempt[0].server, &overload);
+	query = server ? dp_inflight_start(worker->inflight, worker->now_ns,
+					   worker->now_ns + (uint64_t)pool->timeout_ms * CLOCK_NS_PER_MS) : NULL;
+	if (!query)
+		return;
+	if (!worker->io->take(worker, p, DP_REPLY_ERROR_MAX)) {
+		dp_inflight_end(worker->inflight, query);
+		return;
+	}
+	query->hash = old->hash;
+	query->pool = old->pool;
+	query->type = old->type;
+	query->class = old->class;
+	query->name_len = old->name_len;
+	memcpy(query->name, old->name, old->name_len);
+	query->cd = old->cd;
+	query->dnssec_ok = old->dnssec_ok;
+	query->recursive = old->recursive;
+	dp_inflight_move_later(worker->inflight, old, query, worker->now_ns);
+	query->deadline_ns = query->first.deadline_ns;
+	dp_inflight_due(worker->inflight, query, query->deadline_ns);
+	dp_inflight_list(worker->inflight, query);
+	if (send_attempt(worker, p, query,
+			 dp_inflight_attempt(worker->inflight, query, server, worker->now_ns)))
+		return;
+	worker->io->give(worker, p);
+	fail(worker, query, EDE_NO_REACHABLE_AUTHORITY);
+}
+
+/* The server is late, or the query's time is over. */
+static void on_due(void *context, struct dp_inflight *query)
 {
 	struct dp_worker *worker = context;
 
+	if (worker->now_ns < query->deadline_ns) {
+		retry(worker, query, query->attempt[0].server);
+		dp_inflight_due(worker->inflight, query, query->deadline_ns);
+		return;
+	}
 	for (unsigned i = 0; i < DP_ATTEMPTS_MAX; i++) {
 		if (query->attempt[i].server)
 			load_add(&worker->loads[query->attempt[i].server->index].timeouts);
 	}
+	begin_anew(worker, query);
 	fail(worker, query, EDE_NO_REACHABLE_AUTHORITY);
 }
 
@@ -680,18 +867,17 @@ static void send_check(struct dp_worker *worker, unsigned port, unsigned server_
 	}
 	count(worker, DP_COUNT_SELF_QUERIES);
 	query->recursive = pool->kind == POOL_RECURSIVE;
-	query->name_hash = name_hash(name);
+	query->pool = pool->id;
 	query->name_len = name->len;
 	memcpy(query->name, name->wire, name->len);
 	query->type = pool->probe.type;
 	query->class = DNS_CLASS_IN;
 	query->cd = query->dnssec_ok = false;
 	query->first = (struct dp_waiter){ .back = p->back, .lease = LEASE_NONE,
-					   .arrived_ns = worker->now_ns,
+					   .deadline_ns = query->deadline_ns,
 					   .asker = { .reply_max = worker->conf->edns_size } };
 	p->attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
 	if (!send_attempt(worker, p, query, p->attempt)) {
-		p->attempt->server = NULL;
 		end(worker, query);
 		worker->io->give(worker, p);
 	}
@@ -715,7 +901,7 @@ void dp_passes_housekeeping(struct dp_worker *worker)
 {
 	uint32_t asked = atomic_load_explicit(&worker->self.canary_asked, memory_order_relaxed);
 
-	dp_inflight_expire(worker->inflight, worker->now_ns, EXPIRE_MAX, expired, worker);
+	dp_inflight_expire(worker->inflight, worker->now_ns, EXPIRE_MAX, on_due, worker);
 	if (asked != atomic_load_explicit(&worker->self.canary_answered, memory_order_relaxed))
 		send_canary(worker, asked);
 	for (unsigned i = 0; i < worker->shared->ports; i++) {
@@ -724,7 +910,7 @@ void dp_passes_housekeeping(struct dp_worker *worker)
 		if (wanted)
 			send_check(worker, i, wanted - 1);
 	}
-	atomic_store_explicit(&worker->inflight_now, dp_inflight_count(worker->inflight),
+	atomic_store_explicit(&worker->inflight_now, dp_inflight_waiting(worker->inflight),
 			      memory_order_relaxed);
 }
 

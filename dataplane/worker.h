@@ -38,6 +38,7 @@ enum {
 	DP_WORKERS_MAX = 64,
 	DP_STREAM = DP_WORKERS_MAX,	/* the stream worker's index in dp_shared.worker */
 	DP_PORTS_MAX = 16,
+	DP_RETRY_CREDIT_MAX = 1000 * 100,	/* a thousand second attempts saved up; see passes.c */
 };
 
 enum dp_verdict {
@@ -62,6 +63,7 @@ struct dp_packet {
 	uint16_t rcode;			/* of our own answer */
 	const struct local_answer *local;	/* our own answer, if it is more than an rcode */
 	const struct pool *pool;
+	uint64_t hash;			/* of the key, once there is a pool */
 	struct dp_inflight *inflight;
 	struct dp_attempt *attempt;
 	void *buffer;			/* the origin's own (frame, datagram, connection's message) */
@@ -128,6 +130,7 @@ struct dp_worker {
 	uint32_t cursor[DP_POOLS_MAX];
 	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
 	uint64_t now_ns;
+	uint32_t retry_credit;			/* percent of a second attempt; see passes.c */
 	uint64_t held_leases;			/* bit per lease held in this batch; LEASE_NONE needs none */
 	uint64_t lingering;			/* of them, those that answer from the port's own MAC */
 	struct epoch_reader *reader;
@@ -141,7 +144,7 @@ struct dp_worker {
 	_Atomic bool running;
 	pthread_t thread;
 	_Atomic int tid;
-	_Atomic uint32_t inflight_now;		/* for status */
+	_Atomic uint32_t inflight_now;		/* who waits for an answer; for status */
 	int cpu;				/* to pin to, -1 = not pinned */
 	struct dp_self self;
 };

@@ -138,11 +138,13 @@ static int build_pool(struct build *build, const struct config_pool *from)
 	}
 	pool->id = (uint16_t)id;
 	pool->index = conf->n_pools;
+	conf->pool_of_id[id] = (uint8_t)(conf->n_pools + 1);
 	conf->pools[conf->n_pools++] = pool;
 	memcpy(pool->name, from->name, sizeof(pool->name));
 	pool->kind = from->kind;
 	pool->policy = from->policy;
 	pool->timeout_ms = from->timeout_ms;
+	pool->retry_percent = from->retry_percent;
 	pool->max_outstanding = from->max_outstanding;
 	pool->cache = from->cache;
 	for (size_t i = 0; i < from->n_servers && !err; i++)

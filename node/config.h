@@ -74,7 +74,7 @@ struct config_pool {
 	uint32_t timeout_ms;
 	struct config_server *servers;
 	size_t n_servers;
-	uint32_t max_outstanding;
+	uint32_t retry_percent, max_outstanding;
 	struct pool_cache cache;
 	struct config_probe probe;
 };

@@ -99,7 +99,7 @@ static const struct pool_server *choose(const struct node *node, const struct po
 	const struct dp_worker *worker = viewer(node);
 	uint32_t cursor = worker->cursor[pool->index];	/* a copy: nobody's turn is taken */
 
-	return policy_choose(pool, worker->loads, &cursor, NULL, is_usable, (void *)node);
+	return policy_choose(pool, worker->loads, &cursor, NULL, UINT32_MAX, is_usable, (void *)node);
 }
 
 static json_t *member_object(const struct node *node, const struct pool_server *server)

@@ -32,7 +32,7 @@ static bool is_preferred(const struct pool *pool, const struct pool_load *loads,
 }
 
 struct pool_server *policy_choose(const struct pool *pool, const struct pool_load *loads,
-				  uint32_t *cursor, const struct pool_server *avoid,
+				  uint32_t *cursor, const struct pool_server *avoid, uint32_t outstanding_max,
 				  _Bool (*usable)(const struct pool_server *server, void *context),
 				  void *context)
 {
@@ -45,7 +45,9 @@ struct pool_server *policy_choose(const struct pool *pool, const struct pool_loa
 
 		if (++at == pool->members)
 			at = 0;
-		if (!pool_server_is_up(server) || (usable && !usable(server, context)))
+		if (!pool_server_is_up(server) || (usable && !usable(server, context)) ||
+		    atomic_load_explicit(&loads[server->index].outstanding, memory_order_relaxed) >=
+		    outstanding_max)
 			continue;
 		if (server == avoid) {
 			last_resort = server;

@@ -19,10 +19,11 @@ struct pool_server;
  *   round-robin:       in turn over those that are up.
  * loads is indexed by server->index; *cursor is the worker's own per pool. avoid (may be NULL) is taken
  * only if it is the one member left: the server that an earlier attempt went to. usable(server, context) may
- * refuse a member (no next hop); NULL accepts all.
+ * refuse a member (no next hop); NULL accepts all. Members with outstanding_max queries of this worker under way are
+ * passed over.
  */
 struct pool_server *policy_choose(const struct pool *pool, const struct pool_load *loads,
-				  uint32_t *cursor, const struct pool_server *avoid,
+				  uint32_t *cursor, const struct pool_server *avoid, uint32_t outstanding_max,
 				  _Bool (*usable)(const struct pool_server *server, void *context),
 				  void *context);
 

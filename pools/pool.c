@@ -87,6 +87,37 @@ unsigned pool_members_up(const struct pool *pool)
 	return up;
 }
 
+enum {
+	SLOW_FIRST_US = 50000,		/* until a server has answered */
+	SLOW_MIN_US = 10000, SLOW_MAX_US = 250000,
+	SLOW_UP = 8,			/* an answer that took longer moves the mark up by an eighth, */
+	SLOW_DOWN = SLOW_UP * 99,	/* any other down by so little that they balance at one in a hundred */
+};
+
+uint32_t pool_load_patience_us(const struct pool_load *load)
+{
+	uint32_t slow = atomic_load_explicit((_Atomic uint32_t *)&load->slow_us, memory_order_relaxed);
+
+	return 2 * (slow ? slow : SLOW_FIRST_US);
+}
+
+static void follow_slow(struct pool_load *load, uint32_t sample_us)
+{
+	uint32_t slow = atomic_load_explicit(&load->slow_us, memory_order_relaxed);
+
+	if (!slow)
+		slow = SLOW_FIRST_US;
+	if (sample_us > slow)
+		slow += slow / SLOW_UP;
+	else
+		slow -= slow / SLOW_DOWN;
+	if (slow < SLOW_MIN_US)
+		slow = SLOW_MIN_US;
+	if (slow > SLOW_MAX_US)
+		slow = SLOW_MAX_US;
+	atomic_store_explicit(&load->slow_us, slow, memory_order_relaxed);
+}
+
 void pool_load_latency(struct pool_load *load, uint32_t sample_us)
 {
 	uint64_t old = atomic_load_explicit(&load->latency_us, memory_order_relaxed);
@@ -95,4 +126,5 @@ void pool_load_latency(struct pool_load *load, uint32_t sample_us)
 	if (smoothed == 0)
 		smoothed = 1;	/* 0 says "not known yet" */
 	atomic_store_explicit(&load->latency_us, smoothed, memory_order_relaxed);
+	follow_slow(load, sample_us);
 }

@@ -54,6 +54,7 @@ struct pool_load {
 	_Alignas(64) _Atomic uint32_t outstanding;
 	_Atomic uint32_t latency_us;	/* smoothed, 0 = not known yet */
 	_Atomic uint64_t sent, answered, timeouts, errors;
+	_Atomic uint32_t slow_us;	/* about one answer in a hundred takes longer; 0 = not known yet */
 };
 
 struct pool_probe {			/* how the members of a pool are probed; see probe.h */
@@ -76,6 +77,7 @@ struct pool {
 	enum pool_kind kind;
 	enum pool_policy policy;
 	uint32_t timeout_ms;		/* a query's deadline toward the client */
+	uint32_t retry_percent;		/* of its queries, that may be asked of a second server; 0 = none */
 	uint32_t max_outstanding;	/* queries under way to one server, all workers together */
 	struct pool_cache cache;
 	struct pool_probe probe;
@@ -105,7 +107,11 @@ static inline bool pool_server_is_up(const struct pool_server *server)
 /* Members that are up. Any thread. */
 unsigned pool_members_up(const struct pool *pool);
 
-/* Smooths a measured latency in (1/8 new). Worker. */
+/* When to ask another server too, in microseconds after this one was asked: twice what all but one in a hundred of its
+ * answers take, 20 ms to 500 ms. Any thread. */
+uint32_t pool_load_patience_us(const struct pool_load *load);
+
+/* Smooths a measured latency in (1/8 new), and follows the slow ones. Worker. */
 void pool_load_latency(struct pool_load *load, uint32_t sample_us);
 
 #endif

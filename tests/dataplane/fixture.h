@@ -138,6 +138,7 @@ static struct addr fx_addr(const char *text)
 static void fx_pool(struct pool *pool, const char *name, enum pool_kind kind, unsigned first, unsigned n)
 {
 	*pool = (struct pool){ .kind = kind, .timeout_ms = 1000, .index = fx.conf.n_pools,
+			       .id = fx.conf.n_pools, .max_outstanding = 1000,
 			       .probe = { .name = "probe.test.", .type = 1 } };
 	strcpy(pool->name, name);
 	for (unsigned i = 0; i < n; i++) {
@@ -150,6 +151,7 @@ static void fx_pool(struct pool *pool, const char *name, enum pool_kind kind, un
 	fx.conf.probe_name[fx.conf.n_pools] = calloc(1, sizeof(struct name));
 	name_from_text(pool->probe.name, fx.conf.probe_name[fx.conf.n_pools]);
 	fx.conf.pools[fx.conf.n_pools++] = pool;
+	fx.conf.pool_of_id[pool->id] = (uint8_t)fx.conf.n_pools;
 }
 
 static void fx_up(unsigned slots_log2)
@@ -306,7 +308,7 @@ FX_UNUSED static bool fx_balanced(void)
 
 	for (unsigned i = 0; i < DP_OUTCOME_END; i++)
 		sum += fx_count(i);
-	return fx_count(DP_COUNT_QUERIES) == sum + dp_inflight_count(fx.worker->inflight) && fx.buffers == 0;
+	return fx_count(DP_COUNT_QUERIES) == sum + dp_inflight_waiting(fx.worker->inflight) && fx.buffers == 0;
 }
 
 #endif

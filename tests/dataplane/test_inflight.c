@@ -174,7 +174,7 @@ static void test_small_id_space(void **state)
 		if (p->serial && now_ns < p->deadline_ns) {
 			query = dp_inflight_find(table, p->own_port, p->id, &attempt);
 			if (query) {
-				assert_int_equal(query->first.arrived_ns, p->serial);
+				assert_int_equal(query->first.deadline_ns, p->serial);
 				dp_inflight_end(table, query);
 				own++;
 			} else {
@@ -184,7 +184,7 @@ static void test_small_id_space(void **state)
 		}
 		/* ended by its own deadline, as the worker would */
 		query = p->serial ? dp_inflight_find(table, p->own_port, p->id, &attempt) : NULL;
-		if (query && query->first.arrived_ns == p->serial)
+		if (query && query->first.deadline_ns == p->serial)
 			dp_inflight_end(table, query);
 		dp_inflight_expire(table, now_ns, 0, NULL, NULL);
 		query = dp_inflight_start(table, now_ns, now_ns + TIMEOUT_MS * MS);
@@ -193,7 +193,7 @@ static void test_small_id_space(void **state)
 			continue;
 		}
 		attempt = dp_inflight_attempt(table, query, server, now_ns);
-		query->first.arrived_ns = ++serial;
+		query->first.deadline_ns = ++serial;
 		*p = (struct pending_answer){ attempt->own_port, attempt->id, serial, query->deadline_ns };
 	}
 	print_message("# %lu queries, %lu answered, %lu late, %lu refused\n", (unsigned long)serial,
@@ -442,7 +442,7 @@ static void test_balance(void **state)
 			if (!query)
 				break;
 			started++;
-			query->first.arrived_ns = started;
+			query->first.deadline_ns = started;
 			attempt = dp_inflight_attempt(e.table, query, server, e.now_ns);
 			if (random() % 2)
 				attempt = dp_inflight_attempt(e.table, query, server, e.now_ns);
@@ -451,7 +451,7 @@ static void test_balance(void **state)
 		case 3: case 4: case 5:
 			query = p->serial ? dp_inflight_find(e.table, p->own_port, p->id, &attempt) : NULL;
 			if (query) {
-				assert_int_equal(query->first.arrived_ns, p->serial);
+				assert_int_equal(query->first.deadline_ns, p->serial);
 				dp_inflight_end(e.table, query);
 				ended++;
 			}

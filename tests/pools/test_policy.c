@@ -44,7 +44,7 @@ static int choose(struct bench *bench, const struct pool_server *avoid,
 
 	for (unsigned i = 0; i < MEMBERS; i++)
 		bench->pool.member[i] = &bench->servers[i];
-	chosen = policy_choose(&bench->pool, bench->loads, &bench->cursor, avoid, usable, context);
+	chosen = policy_choose(&bench->pool, bench->loads, &bench->cursor, avoid, UINT32_MAX, usable, context);
 	return chosen ? chosen - bench->servers : -1;
 }
 
