@@ -7,6 +7,7 @@
  *   answer  UDP from a server to one of our ports: to the socket, else dropped (the kernel knows no such
  *           port and would answer port unreachable)
  *   leased  anything else for a listen address, ARP requests too: dropped while its lease is not held
+ *   blocked from a prefix that the daemon holds back, for a listen address: dropped
  *   rest    to the kernel
  *
  * Three steps: the frame (Ethernet), the packet (IPv4), then one decision on 16-octet addresses that does
@@ -44,7 +45,8 @@ struct arp {
 /* What a frame is, as far as the parser could tell. */
 enum shape {
 	SHAPE_FOREIGN,		/* nothing we look at; no address is set */
-	SHAPE_ADDRESSED,	/* src and dst are set: not UDP, or an ARP request */
+	SHAPE_ADDRESSED,	/* src and dst are set: not UDP */
+	SHAPE_RESOLVE,		/* the same of an ARP request, dst is whom it asks for */
 	SHAPE_UDP,		/* plain UDP: ports are set as well */
 	/* UDP that only the kernel can take; addresses are set */
 	SHAPE_FRAGMENT,
@@ -79,8 +81,17 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, STEER_BLOCKS_MAX + 1);	/* older kernels need a place more to replace one */
+	__type(key, struct steer_block_key);
+	__type(value, struct steer_block_entry);
+} blocked SEC(".maps");
+
 struct steer_conf confs[2];
 __u32 conf_in_use;		/* index into confs */
+__u32 blocks;			/* prefixes in blocked; without any it is not looked at */
 __u32 frame_limit;		/* octets of the longest frame that a socket takes */
 
 static __always_inline int count(enum steer_counter counter, int action)
@@ -115,7 +126,7 @@ static __always_inline enum shape parse_arp(void *at, void *end, struct packet *
 		return SHAPE_FOREIGN;	/* an announcement: nobody answers it, and the kernel should learn */
 	set_mapped(p->src, sender);
 	set_mapped(p->dst, target);
-	return SHAPE_ADDRESSED;
+	return SHAPE_RESOLVE;
 }
 
 /* UDP at at, of which the IP header promises left octets. */
@@ -247,6 +258,21 @@ static __always_inline bool is_answer(const struct steer_conf *conf, const struc
 	       find(conf->server, STEER_SERVER_SLOTS, conf->salt, p->src, p->src_port);
 }
 
+/* From a prefix that is held back, and not one of those that are let through. */
+static __always_inline bool is_blocked(const struct packet *p)
+{
+	struct steer_block_key key = { .len = 128 };
+	struct steer_block_entry *block;
+
+	if (!ONCE(blocks))
+		return false;
+	__builtin_memcpy(key.addr, p->src, sizeof(key.addr));
+	block = bpf_map_lookup_elem(&blocked, &key);
+	if (!block || (block->until_ns && bpf_ktime_get_boot_ns() >= block->until_ns))
+		return false;
+	return !block->let_through || (__sync_fetch_and_add(&block->seen, 1) + 1) % block->let_through;
+}
+
 static __always_inline enum steer_counter counter_of(enum shape shape, bool is_ours)
 {
 	switch (shape) {
@@ -278,13 +304,16 @@ int tandem_steer(struct xdp_md *ctx)
 		if (is_answer(conf, &p))
 			return take_answer(ctx, conf);
 		ours = find(conf->listen, STEER_LISTEN_SLOTS, conf->salt, p.dst, p.dst_port);
+		if (ours && !lease_is_held(ours->lease))
+			return count(STEER_NO_LEASE, XDP_DROP);
 		if (ours)
-			return lease_is_held(ours->lease) ? take_query(ctx, conf, ours->lease)
-							  : count(STEER_NO_LEASE, XDP_DROP);
+			return is_blocked(&p) ? count(STEER_BLOCKED, XDP_DROP) : take_query(ctx, conf, ours->lease);
 	}
 	ours = find(conf->address, STEER_LISTEN_SLOTS, conf->salt, p.dst, 0);
 	if (ours && !lease_is_held(ours->lease))
 		return count(STEER_NO_LEASE, XDP_DROP);
+	if (ours && shape != SHAPE_RESOLVE && is_blocked(&p))
+		return count(STEER_BLOCKED, XDP_DROP);
 	if (ours)
 		rewrite_mac(ctx, ours->lease);
 	return count(counter_of(shape, ours), XDP_PASS);

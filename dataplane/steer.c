@@ -75,6 +75,7 @@ const char *steer_counter_name(enum steer_counter counter)
 		[STEER_QUERY_KERNEL] = "query-kernel",
 		[STEER_ANSWER_NO_SOCKET] = "answer-no-socket",
 		[STEER_NO_LEASE] = "no-lease",
+		[STEER_BLOCKED] = "blocked",
 		[STEER_FRAGMENT] = "fragment",
 		[STEER_OPTIONS] = "ip-options",
 		[STEER_OVERSIZE] = "oversize",
@@ -228,6 +229,19 @@ void steer_set_frame_limit(struct steer *steer, unsigned octets)
 	__atomic_store_n(&steer->skeleton->bss->frame_limit, octets, __ATOMIC_RELAXED);
 }
 
+/* Of all CPUs, but for the self-check's runs. */
+static uint64_t read_counter(struct steer *steer, enum steer_counter counter)
+{
+	uint32_t key = counter;
+	uint64_t sum = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(steer->skeleton->maps.counters), &key, steer->per_cpu))
+		return 0;
+	for (unsigned cpu = 0; cpu < steer->cpus; cpu++)
+		sum += steer->per_cpu[cpu];
+	return sum - steer->checked[counter];
+}
+
 /* ---- tables ---- */
 
 static struct steer_conf *conf_in_use(const struct steer *steer)
@@ -353,6 +367,75 @@ int steer_configure(struct steer *steer, const struct steer_listen *listens, uns
 		return 0;
 	}
 	return -ENOSPC;
+}
+
+/* ---- blocks ---- */
+
+/* What the self-check's frames come from; neither is ever on a wire. */
+static const struct addr check_source_v4 = { { { [10] = 0xff, 0xff, 127, 0, 0, 1 } } };
+static const struct addr check_source_v6 = { { { [15] = 1 } } };
+
+static int block_table(const struct steer *steer)
+{
+	return bpf_map__fd(steer->skeleton->maps.blocked);
+}
+
+static struct steer_block_key block_key(const struct prefix *prefix)
+{
+	struct steer_block_key key = { .len = prefix->len };
+
+	memcpy(key.addr, prefix->addr.words_be, sizeof(key.addr));
+	return key;
+}
+
+static bool has_block(const struct steer *steer, const struct steer_block_key *key)
+{
+	struct steer_block_entry entry;
+
+	return bpf_map_lookup_elem(block_table(steer), key, &entry) == 0 && entry.len == key->len;
+}
+
+static void add_to_blocks(struct steer *steer, int n)
+{
+	struct steer_bpf__bss *bss = steer->skeleton->bss;
+
+	__atomic_store_n(&bss->blocks, bss->blocks + (uint32_t)n, __ATOMIC_RELAXED);
+}
+
+int steer_block(struct steer *steer, const struct steer_block *block)
+{
+	const struct steer_block_key key = block_key(&block->prefix);
+	const struct steer_block_entry entry = {
+		.until_ns = block->until_ns,
+		.let_through = block->let_through,
+		.len = block->prefix.len,
+	};
+	bool is_new = !has_block(steer, &key);
+	int err;
+
+	if (prefix_contains(&block->prefix, &check_source_v4) || prefix_contains(&block->prefix, &check_source_v6))
+		return -EINVAL;
+	if (is_new && steer->skeleton->bss->blocks == STEER_BLOCKS_MAX)
+		return -ENOSPC;
+	err = bpf_map_update_elem(block_table(steer), &key, &entry, BPF_ANY);
+	if (!err && is_new)
+		add_to_blocks(steer, 1);
+	return err;
+}
+
+int steer_unblock(struct steer *steer, const struct prefix *prefix)
+{
+	const struct steer_block_key key = block_key(prefix);
+	int err = bpf_map_delete_elem(block_table(steer), &key);
+
+	if (!err)
+		add_to_blocks(steer, -1);
+	return err;
+}
+
+uint64_t steer_blocked(struct steer *steer)
+{
+	return read_counter(steer, STEER_BLOCKED);
 }
 
 /* ---- links ---- */
@@ -503,7 +586,7 @@ int steer_measure(struct steer *steer, const void *frame, unsigned len, unsigned
 	return 0;
 }
 
-/* The frame of a query from a documentation address to endpoint; the program reads no further than UDP. */
+/* The frame of a query from a loopback address to endpoint; the program reads no further than UDP. */
 struct check_frame {
 	struct ethhdr eth;
 	struct iphdr ip;
@@ -521,7 +604,7 @@ static struct check_frame make_check_frame(const struct endpoint *to)
 			.tot_len = htons(sizeof(struct check_frame) - sizeof(struct ethhdr)),
 			.ttl = 64,
 			.protocol = IPPROTO_UDP,
-			.saddr = htonl(0xc0000201),	/* 192.0.2.1 (RFC 5737) */
+			.saddr = addr_v4_be(&check_source_v4),
 			.daddr = addr_v4_be(&to->addr),
 		},
 		.udp = {
@@ -605,14 +688,6 @@ int steer_check(struct steer *steer, unsigned port, unsigned queue, const struct
 
 void steer_counters(struct steer *steer, uint64_t counts[STEER_COUNTERS])
 {
-	int fd = bpf_map__fd(steer->skeleton->maps.counters);
-
-	memset(counts, 0, STEER_COUNTERS * sizeof(*counts));
-	for (uint32_t i = 0; i < STEER_COUNTERS; i++) {
-		if (bpf_map_lookup_elem(fd, &i, steer->per_cpu))
-			continue;
-		for (unsigned cpu = 0; cpu < steer->cpus; cpu++)
-			counts[i] += steer->per_cpu[cpu];
-		counts[i] -= steer->checked[i];
-	}
+	for (uint32_t i = 0; i < STEER_COUNTERS; i++)
+		counts[i] = read_counter(steer, i);
 }

@@ -71,6 +71,26 @@ int steer_lease_fd(const struct steer *steer);
  */
 int steer_rewrite(struct steer *steer, uint8_t lease, const uint8_t virtual_mac[6], const uint8_t own_mac[6]);
 
+/*
+ * Prefixes whose frames for a listen address are dropped: queries to it and everything else but ARP and neighbour
+ * discovery, which a whole network behind one router may need. Servers' answers are never held back. The longest
+ * prefix that matches decides alone; one whose time is up drops nothing more, but keeps its place until it is
+ * taken out.
+ */
+struct steer_block {
+	struct prefix prefix;
+	uint64_t until_ns;		/* CLOCK_BOOTTIME; 0 = for good */
+	uint32_t let_through;		/* every so many-th frame passes; 0 = none */
+};
+
+/* Adds the block, or replaces the one of the same prefix. 0; -ENOSPC beyond STEER_BLOCKS_MAX; -EINVAL for a prefix that
+ * contains a loopback address: the self-check's frames come from there. */
+int steer_block(struct steer *steer, const struct steer_block *block);
+/* 0 or -ENOENT. */
+int steer_unblock(struct steer *steer, const struct prefix *prefix);
+/* Frames dropped so far. */
+uint64_t steer_blocked(struct steer *steer);
+
 void steer_counters(struct steer *steer, uint64_t counts[STEER_COUNTERS]);
 const char *steer_counter_name(enum steer_counter counter);
 

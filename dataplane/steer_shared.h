@@ -19,6 +19,7 @@ enum {
 	STEER_LISTEN_SLOTS = 128,	/* power of two; of the address table too */
 	STEER_SERVER_SLOTS = 1024,	/* power of two */
 	STEER_PROBES = 4,
+	STEER_BLOCKS_MAX = 4096,
 };
 
 /* A UDP endpoint that is ours, or a server's. Addresses as in base/addr.h (IPv4 mapped). */
@@ -46,6 +47,20 @@ struct steer_rewrite {
 	__be16 virtual_mac[3], own_mac[3];	/* the frame is aligned for 16 bits */
 };
 
+/* Key and value of the map of blocked prefixes, a longest prefix match. */
+struct steer_block_key {
+	__u32 len;			/* 0-128; an IPv4 /24 is 120 */
+	__be32 addr[4];
+};
+
+struct steer_block_entry {
+	__u64 until_ns;			/* CLOCK_BOOTTIME; 0 = for good */
+	__u32 let_through;		/* every so many-th frame passes; 0 = none */
+	__u32 seen;			/* frames so far, where some pass */
+	__u32 len;			/* the key's: a look-up in the map finds shorter prefixes too */
+	__u32 pad;
+};
+
 /* The slot where the search for (addr, port) begins; the same function on both sides. */
 static inline __u32 steer_hash(__u32 salt, const __be32 *addr, __be16 port)
 {
@@ -65,6 +80,7 @@ enum steer_counter {
 	STEER_QUERY_KERNEL,		/* query on a queue without a socket: to the kernel */
 	STEER_ANSWER_NO_SOCKET,		/* answer on a queue without a socket: dropped */
 	STEER_NO_LEASE,			/* for an address whose lease is not held: dropped */
+	STEER_BLOCKED,			/* for a listen address, from a blocked prefix: dropped */
 	STEER_FRAGMENT,			/* to the kernel */
 	STEER_OPTIONS,			/* IPv4 options: to the kernel */
 	STEER_OVERSIZE,			/* longer than a frame takes (super-frame): to the kernel */
@@ -74,6 +90,8 @@ enum steer_counter {
 };
 
 _Static_assert(sizeof(struct steer_endpoint) == 24, "no hidden padding");
+_Static_assert(sizeof(struct steer_block_key) == 20, "no hidden padding");
+_Static_assert(sizeof(struct steer_block_entry) == 24, "no hidden padding");
 _Static_assert(sizeof(struct steer_rewrite) == 16, "no hidden padding");
 
 #endif

@@ -370,6 +370,138 @@ static void test_lease_lapses(void **state)
 	} while (before_ns < until_ns);
 }
 
+/* ---- blocks ---- */
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+
+	assert_int_equal(prefix_parse(text, &p), 0);
+	return p;
+}
+
+static int block(struct rig *rig, const char *text, uint64_t until_ns, uint32_t let_through)
+{
+	struct steer_block b = { prefix(text), until_ns, let_through };
+
+	return steer_block(rig->steer, &b);
+}
+
+static int unblock(struct rig *rig, const char *text)
+{
+	struct prefix p = prefix(text);
+
+	return steer_unblock(rig->steer, &p);
+}
+
+static void test_block(void **state)
+{
+	static const struct decision held_back[] = {
+		{ "query", FLOW(CLIENT, 4000, OWN, 53), XDP_DROP, STEER_BLOCKED },
+		{ "other UDP", FLOW(CLIENT, 4000, OWN, 54), XDP_DROP, STEER_BLOCKED },
+		{ "TCP", FLOW(CLIENT, 4000, OWN, 53, .protocol = IPPROTO_TCP), XDP_DROP, STEER_BLOCKED },
+		{ "fragment", FLOW(CLIENT, 4000, OWN, 53, .frag = 10), XDP_DROP, STEER_BLOCKED },
+		{ "not for a listen address", FLOW(CLIENT, 4000, "10.0.0.12", 53), XDP_PASS, STEER_OTHER },
+		{ "another client", FLOW("10.0.1.99", 4000, OWN, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "a server's answer", FLOW(SERVER, 53, OWN, BASE), XDP_REDIRECT, STEER_ANSWER },
+		{ "a server's query", FLOW(SERVER, 4000, OWN, 53), XDP_DROP, STEER_BLOCKED },
+		{ "no lease", FLOW(CLIENT, 4000, VIP, 53), XDP_DROP, STEER_NO_LEASE },
+	};
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query), arp = make_arp(1, CLIENT, OWN);
+
+	assert_int_equal(block(rig, "10.0.0.0/24", 0, 0), 0);
+	check_decisions(rig, held_back, sizeof(held_back) / sizeof(*held_back));
+	expect(rig, "ARP", &arp, XDP_PASS, STEER_OTHER);
+	assert_int_equal(steer_blocked(rig->steer), 5);
+	assert_int_equal(unblock(rig, "10.0.0.0/23"), -ENOENT);
+	assert_int_equal(unblock(rig, "10.0.0.0/25"), -ENOENT);
+	expect(rig, "still blocked", &f, XDP_DROP, STEER_BLOCKED);
+	assert_int_equal(unblock(rig, "10.0.0.0/24"), 0);
+	assert_int_equal(unblock(rig, "10.0.0.0/24"), -ENOENT);
+	expect(rig, "no longer", &f, XDP_REDIRECT, STEER_QUERY);
+}
+
+static void test_block_longest(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+
+	assert_int_equal(block(rig, "10.0.0.0/8", 0, 0), 0);
+	assert_int_equal(block(rig, CLIENT, 0, 1), 0);
+	expect(rig, "the longest one lets all through", &f, XDP_REDIRECT, STEER_QUERY);
+	assert_int_equal(block(rig, CLIENT, 0, 0), 0);
+	expect(rig, "replaced", &f, XDP_DROP, STEER_BLOCKED);
+	assert_int_equal(unblock(rig, CLIENT), 0);
+	expect(rig, "the shorter one is left", &f, XDP_DROP, STEER_BLOCKED);
+	assert_int_equal(unblock(rig, "10.0.0.0/8"), 0);
+	assert_int_equal(block(rig, "2001:db8::/32", 0, 0), 0);
+	expect(rig, "the other family", &f, XDP_REDIRECT, STEER_QUERY);
+}
+
+static void test_block_some(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+
+	assert_int_equal(block(rig, "10.0.0.0/24", 0, 10), 0);
+	for (unsigned i = 1; i <= 1000; i++)
+		if (i % 10)
+			expect(rig, "held back", &f, XDP_DROP, STEER_BLOCKED);
+		else
+			expect(rig, "every tenth", &f, XDP_REDIRECT, STEER_QUERY);
+	assert_int_equal(block(rig, "10.0.0.0/24", 0, 3), 0);
+	expect(rig, "counts anew", &f, XDP_DROP, STEER_BLOCKED);
+	expect(rig, "counts anew", &f, XDP_DROP, STEER_BLOCKED);
+	expect(rig, "every third", &f, XDP_REDIRECT, STEER_QUERY);
+}
+
+static void test_block_ends(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+	uint64_t until_ns = clock_boot_ns() + 20 * CLOCK_NS_PER_MS, before_ns, after_ns;
+	uint32_t verdict;
+
+	assert_int_equal(block(rig, "10.0.0.0/24", until_ns, 0), 0);
+	do {
+		before_ns = clock_boot_ns();
+		verdict = verdict_on(rig, &f, QUEUE);
+		after_ns = clock_boot_ns();
+		if (after_ns < until_ns)
+			assert_int_equal(verdict, XDP_DROP);
+		if (before_ns >= until_ns)
+			assert_int_equal(verdict, XDP_REDIRECT);
+	} while (before_ns < until_ns);
+	assert_int_equal(block(rig, "10.0.0.0/24", clock_boot_ns() + CLOCK_NS_PER_S, 0), 0);
+	expect(rig, "again", &f, XDP_DROP, STEER_BLOCKED);
+}
+
+static void test_block_full(void **state)
+{
+	static const char *const checks[] = { "0.0.0.0/0", "127.0.0.0/8", "127.0.0.1", "::/0", "::1" };
+	struct rig *rig = *state;
+	struct steer_listen own = { at(OWN, 53), LEASE_NONE };
+	char text[PREFIX_TEXT_MAX];
+
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(block(rig, checks[i], 0, 0), -EINVAL);
+	for (unsigned i = 0; i < STEER_BLOCKS_MAX; i++) {
+		snprintf(text, sizeof(text), "100.%u.%u.0/24", i / 256, i % 256);
+		assert_int_equal(block(rig, text, 0, 0), 0);
+	}
+	assert_int_equal(block(rig, "10.0.0.0/24", 0, 0), -ENOSPC);
+	assert_int_equal(block(rig, text, 0, 5), 0);
+	assert_int_equal(unblock(rig, text), 0);
+	assert_int_equal(block(rig, "10.0.0.0/24", 0, 0), 0);
+	assert_int_equal(block(rig, text, 0, 0), -ENOSPC);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), 0);
+}
+
 /* ---- tables ---- */
 
 static void test_full_tables(void **state)
@@ -686,6 +818,11 @@ int main(void)
 		RIGGED("D012 without a socket a query passes and an answer is dropped", test_no_socket),
 		RIGGED("without its lease an address is silent: UDP, TCP, ICMP, ARP", test_lease),
 		RIGGED("a lease lapses by itself", test_lease_lapses),
+		RIGGED("a blocked prefix is dropped for listen addresses, answers and ARP are not", test_block),
+		RIGGED("the longest blocked prefix decides, of its own family", test_block_longest),
+		RIGGED("every n-th frame of a blocked prefix passes", test_block_some),
+		RIGGED("a block ends by itself", test_block_ends),
+		RIGGED("4096 blocks, none of the self-check's own frames", test_block_full),
 		RIGGED("full tables: every endpoint is found", test_full_tables),
 		RIGGED("what does not fit changes nothing; duplicates are one", test_too_many),
 		RIGGED("switching tables misses no frame", test_switch),
