@@ -5,13 +5,14 @@
  * The store of a reader's word and the load of the shared pointers that follows are sequentially
  * consistent, and so are the writer's exchange of a pointer and its increment of the epoch: a reader that still
  * loaded the old pointer has published an epoch that is not later than the one the object retired in.
- * 32 bits of epoch last for centuries of reloads.
  */
 #include "base/epoch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BATCH_MASK = (1 << EPOCH_BATCH_BITS) - 1 };
 
 struct epoch_retired {
 	struct epoch_retired *next;
@@ -32,7 +33,8 @@ void epoch_enter(struct epoch *epoch, struct epoch_reader *reader)
 	uint64_t now = atomic_load_explicit(&epoch->now, memory_order_acquire);
 
 	reader->batches++;
-	atomic_store_explicit(&reader->word, now << 32 | reader->batches, memory_order_seq_cst);
+	atomic_store_explicit(&reader->word, now << EPOCH_BATCH_BITS | (reader->batches & BATCH_MASK),
+			      memory_order_seq_cst);
 }
 
 /*
@@ -55,22 +57,6 @@ uint64_t epoch_progress(const struct epoch_reader *reader)
 	return atomic_load_explicit((_Atomic uint64_t *)&reader->word, memory_order_seq_cst);
 }
 
-int epoch_retire(struct epoch *epoch, void (*release)(void *), void *object)
-{
-	struct epoch_retired *r = malloc(sizeof(*r));
-
-	if (!r)
-		return -ENOMEM;
-	*r = (struct epoch_retired){
-		.epoch = atomic_fetch_add(&epoch->now, 1),
-		.release = release,
-		.object = object,
-	};
-	*epoch->retired_tail = r;
-	epoch->retired_tail = &r->next;
-	return 0;
-}
-
 /* The oldest epoch that some reader may still be in. */
 static uint64_t oldest_seen(struct epoch *epoch)
 {
@@ -79,10 +65,36 @@ static uint64_t oldest_seen(struct epoch *epoch)
 	for (unsigned i = 0; i < EPOCH_READERS_MAX; i++) {
 		uint64_t word = epoch_progress(&epoch->readers[i]);
 
-		if (word && word >> 32 < oldest)
-			oldest = word >> 32;
+		if (word && word >> EPOCH_BATCH_BITS < oldest)
+			oldest = word >> EPOCH_BATCH_BITS;
 	}
 	return oldest;
+}
+
+uint64_t epoch_stamp(struct epoch *epoch)
+{
+	return atomic_fetch_add(&epoch->now, 1);
+}
+
+bool epoch_passed(struct epoch *epoch, uint64_t stamp)
+{
+	return oldest_seen(epoch) > stamp;
+}
+
+int epoch_retire(struct epoch *epoch, void (*release)(void *), void *object)
+{
+	struct epoch_retired *r = malloc(sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct epoch_retired){
+		.epoch = epoch_stamp(epoch),
+		.release = release,
+		.object = object,
+	};
+	*epoch->retired_tail = r;
+	epoch->retired_tail = &r->next;
+	return 0;
 }
 
 static void release_first(struct epoch *epoch)

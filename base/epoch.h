@@ -4,7 +4,7 @@
  * boundary, the epoch they have seen (0 = asleep); what is retired in epoch e is freed once every
  * reader that is awake has published a later one. Nobody waits for anybody. C11 atomics only.
  *
- * A reader's word is (epoch << 32 | batches), so the same store is its progress counter.
+ * A reader's word is (epoch << EPOCH_BATCH_BITS | batches), so the same store is its progress counter.
  */
 #ifndef BASE_EPOCH_H
 #define BASE_EPOCH_H
@@ -13,7 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EPOCH_READERS_MAX = 68 };
+enum {
+	EPOCH_READERS_MAX = 68,
+	EPOCH_BATCH_BITS = 24,		/* 40 bits are left for epochs: 30 years at a thousand a second */
+};
 
 struct epoch_reader {
 	_Alignas(64) _Atomic uint64_t word;
@@ -43,6 +46,14 @@ void epoch_sleep(struct epoch_reader *reader);
 bool epoch_asleep(struct epoch_reader *reader);
 /* A number that changes with every batch; 0 while asleep. */
 uint64_t epoch_progress(const struct epoch_reader *reader);
+
+/*
+ * Any thread, without allocation, for memory that its owner takes back itself. A stamp is taken after the last
+ * pointer to the memory has gone (by a sequentially consistent store or exchange); once epoch_passed(stamp),
+ * no reader can still see it, for good. A reader that asks has passed only after its own next epoch_enter().
+ */
+uint64_t epoch_stamp(struct epoch *epoch);
+bool epoch_passed(struct epoch *epoch, uint64_t stamp);
 
 /* Control thread. release(object) is called by a later epoch_reclaim(). 0 or -ENOMEM (then the object is
  * leaked on purpose and said so by the caller). */
