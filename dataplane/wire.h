@@ -24,6 +24,14 @@ static inline void wire_put16(uint8_t *at, uint16_t value)
 	memcpy(at, &value_be, sizeof(value_be));
 }
 
+static inline uint32_t wire_get32(const uint8_t *at)
+{
+	uint32_t value_be;
+
+	memcpy(&value_be, at, sizeof(value_be));
+	return be32toh(value_be);
+}
+
 static inline void wire_put32(uint8_t *at, uint32_t value)
 {
 	uint32_t value_be = htobe32(value);
