@@ -6,20 +6,24 @@
  *   query   UDP to a listen endpoint: to the AF_XDP socket of (port, queue), else to the kernel
  *   answer  UDP from a server to one of our ports: to the socket, else dropped (the kernel knows no such
  *           port and would answer port unreachable)
- *   leased  anything else for a listen address, ARP requests too: dropped while its lease is not held
+ *   leased  anything else for a listen address, ARP requests and neighbour solicitations too: dropped while its
+ *           lease is not held
  *   blocked from a prefix that the daemon holds back, for a listen address: dropped
  *   rest    to the kernel
  *
- * Three steps: the frame (Ethernet), the packet (IPv4), then one decision on 16-octet addresses that does
- * not know the family. Another family or a VLAN tag is another branch of the first two.
+ * Three steps: the frame (Ethernet, at most one 802.1Q tag), the packet (IPv4, ARP, IPv6), then one decision on
+ * 16-octet addresses that does not know the family. A port has the frames of one VLAN, or the untagged ones; those
+ * of others are the kernel's and its VLAN devices', whatever is in them.
  * Contract with the daemon in steer_shared.h.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/bpf.h>
+#include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -29,6 +33,21 @@
 enum {
 	ARP_REQUEST = 1,
 	IP_FRAGMENT_MASK = 0x3fff,	/* more fragments, offset */
+	VLAN_ID_MASK = 0x0fff,
+	ND_SOLICITATION = 135,		/* RFC 4861, 4 */
+	ND_FIRST = 133, ND_LAST = 137,
+};
+
+struct vlan_tag {
+	__be16 tci, type;
+};
+
+/* RFC 4861, 4.3, up to what we read. */
+struct nd_solicitation {
+	__u8 type, code;
+	__be16 checksum;
+	__be32 reserved;
+	__be32 target[4];
 };
 
 /* RFC 826 for Ethernet and IPv4. */
@@ -46,11 +65,13 @@ struct arp {
 enum shape {
 	SHAPE_FOREIGN,		/* nothing we look at; no address is set */
 	SHAPE_ADDRESSED,	/* src and dst are set: not UDP */
-	SHAPE_RESOLVE,		/* the same of an ARP request, dst is whom it asks for */
+	SHAPE_RESOLVE,		/* the same of ARP and neighbour discovery; dst is whom it asks for */
+	SHAPE_OTHER_VLAN,	/* not this port's, nothing is set */
 	SHAPE_UDP,		/* plain UDP: ports are set as well */
 	/* UDP that only the kernel can take; addresses are set */
 	SHAPE_FRAGMENT,
 	SHAPE_OPTIONS,
+	SHAPE_EXTENSION,	/* of IPv6, whatever is behind it */
 	SHAPE_OVERSIZE,
 	SHAPE_MALFORMED,
 };
@@ -141,10 +162,24 @@ static __always_inline enum shape parse_udp(void *at, void *end, __u32 left, str
 	return SHAPE_UDP;
 }
 
+/* Octets up to stop, where the IP header says that the packet ends: are they all here, and do they fit a frame? */
+static __always_inline enum shape check_extent(struct xdp_md *ctx, void *stop, void *end)
+{
+	__u32 linear = ctx->data_end - ctx->data;
+
+	if (linear > frame_limit)
+		return SHAPE_OVERSIZE;
+	/* A frame in several buffers shows only the first one here. */
+	if (stop > end)
+		return bpf_xdp_get_buff_len(ctx) > linear ? SHAPE_OVERSIZE : SHAPE_MALFORMED;
+	return SHAPE_UDP;
+}
+
 static __always_inline enum shape parse_ipv4(struct xdp_md *ctx, void *at, void *end, struct packet *p)
 {
 	struct iphdr *ip = at;
-	__u32 total, linear;
+	enum shape shape;
+	__u32 total;
 
 	if ((void *)(ip + 1) > end || ip->version != 4)
 		return SHAPE_FOREIGN;
@@ -156,30 +191,83 @@ static __always_inline enum shape parse_ipv4(struct xdp_md *ctx, void *at, void 
 		return SHAPE_FRAGMENT;
 	if (ip->ihl != 5)
 		return ip->ihl > 5 ? SHAPE_OPTIONS : SHAPE_MALFORMED;
-	linear = ctx->data_end - ctx->data;
-	if (linear > frame_limit)
-		return SHAPE_OVERSIZE;
 	total = bpf_ntohs(ip->tot_len);
 	if (total < sizeof(*ip))
 		return SHAPE_MALFORMED;
-	/* A frame in several buffers shows only the first one here. */
-	if (at + total > end)
-		return bpf_xdp_get_buff_len(ctx) > linear ? SHAPE_OVERSIZE : SHAPE_MALFORMED;
-	return parse_udp(ip + 1, end, total - sizeof(*ip), p);
+	shape = check_extent(ctx, at + total, end);
+	return shape == SHAPE_UDP ? parse_udp(ip + 1, end, total - sizeof(*ip), p) : shape;
 }
 
-static __always_inline enum shape parse(struct xdp_md *ctx, struct packet *p)
+/* A solicitation is mostly sent to a group; whom it is for stands inside. */
+static __always_inline enum shape parse_icmpv6(void *at, void *end, struct packet *p)
+{
+	struct nd_solicitation *icmp = at;
+
+	if (at + sizeof(struct icmp6hdr) > end || icmp->type < ND_FIRST || icmp->type > ND_LAST)
+		return SHAPE_ADDRESSED;
+	if (icmp->type == ND_SOLICITATION && (void *)(icmp + 1) <= end)
+		__builtin_memcpy(p->dst, icmp->target, sizeof(p->dst));
+	return SHAPE_RESOLVE;
+}
+
+static __always_inline enum shape parse_ipv6(struct xdp_md *ctx, void *at, void *end, struct packet *p)
+{
+	struct ipv6hdr *ip = at;
+	enum shape shape;
+
+	if ((void *)(ip + 1) > end || ip->version != 6)
+		return SHAPE_FOREIGN;
+	__builtin_memcpy(p->src, &ip->saddr, sizeof(p->src));
+	__builtin_memcpy(p->dst, &ip->daddr, sizeof(p->dst));
+	switch (ip->nexthdr) {
+	case IPPROTO_UDP:
+		shape = check_extent(ctx, (void *)(ip + 1) + bpf_ntohs(ip->payload_len), end);
+		return shape == SHAPE_UDP ? parse_udp(ip + 1, end, bpf_ntohs(ip->payload_len), p) : shape;
+	case IPPROTO_ICMPV6:
+		return parse_icmpv6(ip + 1, end, p);
+	case IPPROTO_FRAGMENT:
+		return SHAPE_FRAGMENT;
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_AH:
+	case IPPROTO_ESP:
+	case IPPROTO_MH:
+		return SHAPE_EXTENSION;
+	default:
+		return SHAPE_ADDRESSED;
+	}
+}
+
+static __always_inline enum shape parse(struct xdp_md *ctx, __u32 vlan, struct packet *p)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
+	void *at = eth + 1;
+	__be16 type;
 
-	if ((void *)(eth + 1) > end)
+	if (at > end)
 		return SHAPE_FOREIGN;
-	switch (eth->h_proto) {
+	type = eth->h_proto;
+	if (vlan) {
+		struct vlan_tag *tag = at;
+
+		if (type != bpf_htons(ETH_P_8021Q) || (void *)(tag + 1) > end ||
+		    (bpf_ntohs(tag->tci) & VLAN_ID_MASK) != vlan)
+			return SHAPE_OTHER_VLAN;
+		type = tag->type;
+		at = tag + 1;
+	}
+	switch (type) {
 	case bpf_htons(ETH_P_IP):
-		return parse_ipv4(ctx, eth + 1, end, p);
+		return parse_ipv4(ctx, at, end, p);
+	case bpf_htons(ETH_P_IPV6):
+		return parse_ipv6(ctx, at, end, p);
 	case bpf_htons(ETH_P_ARP):
-		return parse_arp(eth + 1, end, p);
+		return parse_arp(at, end, p);
+	case bpf_htons(ETH_P_8021Q):
+	case bpf_htons(ETH_P_8021AD):
+		return SHAPE_OTHER_VLAN;
 	default:
 		return SHAPE_FOREIGN;
 	}
@@ -204,21 +292,29 @@ static __always_inline const struct steer_endpoint *find(const struct steer_endp
 	return NULL;
 }
 
-/* Key of the frame's socket; one past the map's end, which holds nothing, for a port or queue unknown. */
-static __always_inline __u32 socket_key(struct xdp_md *ctx, const struct steer_conf *conf)
+/* The port that the frame came in by; STEER_PORTS_MAX for a device that is none. */
+static __always_inline __u32 find_port(const struct xdp_md *ctx, const struct steer_conf *conf)
 {
-	__u32 ifindex = ctx->ingress_ifindex, queue = ctx->rx_queue_index, port;
+	__u32 ifindex = ctx->ingress_ifindex, port;
 
 	for (port = 0; port < STEER_PORTS_MAX; port++)
-		if (conf->ifindex[port] == ifindex)
+		if (conf->port[port].ifindex == ifindex)
 			break;
+	return port;
+}
+
+/* Key of the frame's socket; one past the map's end, which holds nothing, for a port or queue unknown. */
+static __always_inline __u32 socket_key(const struct xdp_md *ctx, __u32 port)
+{
+	__u32 queue = ctx->rx_queue_index;
+
 	return queue < STEER_QUEUES_MAX ? port * STEER_QUEUES_MAX + queue
 					: STEER_PORTS_MAX * STEER_QUEUES_MAX;
 }
 
-static __always_inline int take_answer(struct xdp_md *ctx, const struct steer_conf *conf)
+static __always_inline int take_answer(const struct xdp_md *ctx, __u32 port)
 {
-	int action = bpf_redirect_map(&sockets, socket_key(ctx, conf), XDP_DROP);
+	int action = bpf_redirect_map(&sockets, socket_key(ctx, port), XDP_DROP);
 
 	return count(action == XDP_REDIRECT ? STEER_ANSWER : STEER_ANSWER_NO_SOCKET, action);
 }
@@ -241,9 +337,9 @@ static __always_inline void rewrite_mac(struct xdp_md *ctx, __u32 lease)
 		__builtin_memcpy(eth->h_dest, rewrite->own_mac, ETH_ALEN);
 }
 
-static __always_inline int take_query(struct xdp_md *ctx, const struct steer_conf *conf, __u32 lease)
+static __always_inline int take_query(struct xdp_md *ctx, __u32 port, __u32 lease)
 {
-	int action = bpf_redirect_map(&sockets, socket_key(ctx, conf), XDP_PASS);
+	int action = bpf_redirect_map(&sockets, socket_key(ctx, port), XDP_PASS);
 
 	if (action == XDP_PASS)
 		rewrite_mac(ctx, lease);
@@ -280,6 +376,8 @@ static __always_inline enum steer_counter counter_of(enum shape shape, bool is_o
 		return STEER_FRAGMENT;
 	case SHAPE_OPTIONS:
 		return STEER_OPTIONS;
+	case SHAPE_EXTENSION:
+		return STEER_EXTENSION;
 	case SHAPE_OVERSIZE:
 		return STEER_OVERSIZE;
 	case SHAPE_MALFORMED:
@@ -295,19 +393,22 @@ int tandem_steer(struct xdp_md *ctx)
 {
 	const struct steer_conf *conf = &confs[ONCE(conf_in_use) & 1];
 	const struct steer_endpoint *ours;
+	__u32 port = find_port(ctx, conf);
 	struct packet p;
-	enum shape shape = parse(ctx, &p);
+	enum shape shape = parse(ctx, port < STEER_PORTS_MAX ? conf->port[port].vlan : 0, &p);
 
 	if (shape == SHAPE_FOREIGN)
 		return count(STEER_OTHER, XDP_PASS);
+	if (shape == SHAPE_OTHER_VLAN)
+		return count(STEER_OTHER_VLAN, XDP_PASS);
 	if (shape == SHAPE_UDP) {
 		if (is_answer(conf, &p))
-			return take_answer(ctx, conf);
+			return take_answer(ctx, port);
 		ours = find(conf->listen, STEER_LISTEN_SLOTS, conf->salt, p.dst, p.dst_port);
 		if (ours && !lease_is_held(ours->lease))
 			return count(STEER_NO_LEASE, XDP_DROP);
 		if (ours)
-			return is_blocked(&p) ? count(STEER_BLOCKED, XDP_DROP) : take_query(ctx, conf, ours->lease);
+			return is_blocked(&p) ? count(STEER_BLOCKED, XDP_DROP) : take_query(ctx, port, ours->lease);
 	}
 	ours = find(conf->address, STEER_LISTEN_SLOTS, conf->salt, p.dst, 0);
 	if (ours && !lease_is_held(ours->lease))

@@ -13,12 +13,9 @@
 #include <bpf/libbpf.h>
 #include <cap-ng.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/membarrier.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +27,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/packet.h"
 #include "dataplane/steer.skel.h"
 
 enum {
@@ -38,11 +36,13 @@ enum {
 	ATTACH_PATIENCE_MS = 1000,		/* a killed process's link stays for 50-110 ms */
 	ATTACH_PAUSE_MS = 20,
 	CHECK_QUERY_LEN = 12 + 5,		/* DNS header and the root as question */
+	CHECK_FRAME_MAX = DP_HEADERS_MAX + CHECK_QUERY_LEN,
 };
 
 struct steer_port {
 	int link_fd;
 	unsigned ifindex;			/* 0 = not attached */
+	unsigned vlan;
 };
 
 struct steer {
@@ -78,6 +78,8 @@ const char *steer_counter_name(enum steer_counter counter)
 		[STEER_BLOCKED] = "blocked",
 		[STEER_FRAGMENT] = "fragment",
 		[STEER_OPTIONS] = "ip-options",
+		[STEER_EXTENSION] = "extension-header",
+		[STEER_OTHER_VLAN] = "other-vlan",
 		[STEER_OVERSIZE] = "oversize",
 		[STEER_MALFORMED] = "malformed",
 		[STEER_OTHER] = "other",
@@ -316,6 +318,11 @@ static bool insert(struct steer_endpoint *table, uint32_t slots, uint32_t salt, 
 	return false;
 }
 
+static struct steer_port_conf port_conf(const struct steer_port *port)
+{
+	return (struct steer_port_conf) { .ifindex = port->ifindex, .vlan = port->vlan };
+}
+
 /* An address with a lease on any of its ports needs it on all of them: those go in first. */
 static bool insert_listens(struct steer_conf *conf, const struct steer_listen *listens, unsigned n, bool leased)
 {
@@ -362,7 +369,7 @@ int steer_configure(struct steer *steer, const struct steer_listen *listens, uns
 		conf->source_port_base = source_port_base;
 		conf->source_port_count = source_port_count;
 		for (unsigned port = 0; port < STEER_PORTS_MAX; port++)
-			conf->ifindex[port] = steer->ports[port].ifindex;
+			conf->port[port] = port_conf(&steer->ports[port]);
 		__atomic_store_n(&bss->conf_in_use, !bss->conf_in_use, __ATOMIC_RELEASE);
 		return 0;
 	}
@@ -443,7 +450,13 @@ uint64_t steer_blocked(struct steer *steer)
 static void set_ifindex(struct steer *steer, unsigned port, unsigned ifindex)
 {
 	steer->ports[port].ifindex = ifindex;
-	__atomic_store_n(&conf_in_use(steer)->ifindex[port], ifindex, __ATOMIC_RELAXED);
+	__atomic_store_n(&conf_in_use(steer)->port[port].ifindex, ifindex, __ATOMIC_RELAXED);
+}
+
+void steer_set_vlan(struct steer *steer, unsigned port, uint16_t vlan)
+{
+	steer->ports[port].vlan = vlan;
+	__atomic_store_n(&conf_in_use(steer)->port[port].vlan, vlan, __ATOMIC_RELAXED);
 }
 
 struct occupant {
@@ -586,34 +599,27 @@ int steer_measure(struct steer *steer, const void *frame, unsigned len, unsigned
 	return 0;
 }
 
-/* The frame of a query from a loopback address to endpoint; the program reads no further than UDP. */
-struct check_frame {
-	struct ethhdr eth;
-	struct iphdr ip;
-	struct udphdr udp;
-	uint8_t query[CHECK_QUERY_LEN];
-} __attribute__((packed));
-
-static struct check_frame make_check_frame(const struct endpoint *to)
+/* A query for the root from a loopback address to endpoint. Returns the frame's length. */
+static unsigned make_check_frame(const struct endpoint *to, uint16_t vlan, uint8_t frame[CHECK_FRAME_MAX])
 {
-	return (struct check_frame) {
-		.eth.h_proto = htons(ETH_P_IP),
-		.ip = {
-			.version = 4,
-			.ihl = 5,
-			.tot_len = htons(sizeof(struct check_frame) - sizeof(struct ethhdr)),
-			.ttl = 64,
-			.protocol = IPPROTO_UDP,
-			.saddr = addr_v4_be(&check_source_v4),
-			.daddr = addr_v4_be(&to->addr),
-		},
-		.udp = {
-			.source = htons(1024),
-			.dest = htons(to->port),
-			.len = htons(sizeof(struct udphdr) + CHECK_QUERY_LEN),
-		},
-		.query = { [2] = 0x01 /* RD */, [5] = 1 /* one question */, [14] = 1 /* A */, [16] = 1 /* IN */ },
+	static const uint8_t query[CHECK_QUERY_LEN] = {
+		[2] = 0x01 /* RD */, [5] = 1 /* one question */, [14] = 1 /* A */, [16] = 1 /* IN */
 	};
+	struct dp_flow flow = {
+		.peer = to->addr,
+		.peer_port = to->port,
+		.own = addr_is_v4(&to->addr) ? check_source_v4 : check_source_v6,
+		.own_port = 1024,
+		.vlan = vlan,
+	};
+	uint8_t room[CHECK_FRAME_MAX], *payload = room + DP_HEADERS_MAX, *first;
+	unsigned len;
+
+	memcpy(payload, query, sizeof(query));
+	first = dp_packet_write(payload, sizeof(query), &flow);
+	len = (unsigned)(payload + sizeof(query) - first);
+	memcpy(frame, first, len);
+	return len;
 }
 
 /* The counter that a check's run for listen has moved, given its verdict. */
@@ -666,17 +672,17 @@ int steer_check(struct steer *steer, unsigned port, unsigned queue, const struct
 {
 	const struct steer_port *p = &steer->ports[port];
 	uint32_t verdict, ns, expected = expect_redirect ? XDP_REDIRECT : XDP_DROP;
-	struct check_frame frame = make_check_frame(&listen->endpoint);
+	uint8_t frame[CHECK_FRAME_MAX];
+	unsigned len;
 	int err;
 
-	if (!addr_is_v4(&listen->endpoint.addr))
-		return log_fail(-EAFNOSUPPORT, cause, size, "no IPv6 on the fast path");
 	if (!p->ifindex)
 		return log_fail(-ENOLINK, cause, size, "the filter is not attached");
 	err = check_link(steer, p, cause, size);
 	if (err)
 		return err;
-	err = steer_measure(steer, &frame, sizeof(frame), p->ifindex, queue, 1, &verdict, &ns);
+	len = make_check_frame(&listen->endpoint, (uint16_t)p->vlan, frame);
+	err = steer_measure(steer, frame, len, p->ifindex, queue, 1, &verdict, &ns);
 	if (err)
 		return log_fail(err, cause, size, "test run on queue %u: %s", queue, strerror(-err));
 	steer->checked[moved_by_check(steer, listen, verdict)]++;

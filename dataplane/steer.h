@@ -40,6 +40,8 @@ int steer_configure(struct steer *steer, const struct steer_listen *listens, uns
  * error naming the foreign program when one is there. */
 int steer_attach(struct steer *steer, unsigned port, unsigned ifindex, enum steer_mode wanted,
 		 enum steer_mode *obtained, char *error, size_t size);
+/* The port's frames are those with this 802.1Q id, 0 (at first): those without a tag. Before steer_attach(). */
+void steer_set_vlan(struct steer *steer, unsigned port, uint16_t vlan);
 void steer_detach(struct steer *steer, unsigned port);
 
 /* Puts / takes the socket of (port, queue). 0 or -errno. */
@@ -47,7 +49,7 @@ int steer_socket_set(struct steer *steer, unsigned port, unsigned queue, int xsk
 int steer_socket_clear(struct steer *steer, unsigned port, unsigned queue);
 
 /*
- * The self-check (BPF_PROG_TEST_RUN): runs a canned query for listen->endpoint as if it had come in on
+ * The self-check (BPF_PROG_TEST_RUN): runs a canned query for listen->endpoint, of either family, as if it had come in on
  * (ifindex, queue) and compares the verdict: redirect when expect_redirect, else drop; also asks the kernel
  * whether our link still sits on the device. 0 = as expected; -errno with cause filled otherwise.
  * These runs do not show in steer_counters().

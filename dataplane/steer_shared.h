@@ -31,11 +31,16 @@ struct steer_endpoint {
 	__u32 pad;
 };
 
+struct steer_port_conf {
+	__u32 ifindex;			/* 0 = unused */
+	__u32 vlan;			/* 802.1Q id of its frames; 0 = untagged */
+};
+
 struct steer_conf {
 	__u32 salt;			/* of all tables */
 	__u16 source_port_base;		/* host order; our ports toward servers: */
 	__u16 source_port_count;	/* base .. base + count - 1; 0 = none (io = socket) */
-	__u32 ifindex[STEER_PORTS_MAX];	/* port number = position; 0 = unused */
+	struct steer_port_conf port[STEER_PORTS_MAX];	/* port number = position */
 	struct steer_endpoint listen[STEER_LISTEN_SLOTS];	/* clients ask it */
 	struct steer_endpoint address[STEER_LISTEN_SLOTS];	/* each listen address once, port 0 */
 	struct steer_endpoint server[STEER_SERVER_SLOTS];
@@ -83,6 +88,8 @@ enum steer_counter {
 	STEER_BLOCKED,			/* for a listen address, from a blocked prefix: dropped */
 	STEER_FRAGMENT,			/* to the kernel */
 	STEER_OPTIONS,			/* IPv4 options: to the kernel */
+	STEER_EXTENSION,		/* IPv6 extension headers, UDP behind them or not: to the kernel */
+	STEER_OTHER_VLAN,		/* two tags, or not the port's one: to the kernel */
 	STEER_OVERSIZE,			/* longer than a frame takes (super-frame): to the kernel */
 	STEER_MALFORMED,		/* lengths that contradict each other, for ours: to the kernel */
 	STEER_OTHER,			/* not ours: to the kernel */

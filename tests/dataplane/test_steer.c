@@ -15,7 +15,9 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -40,6 +42,10 @@ enum {
 #define VIP	"10.0.0.160"
 #define SERVER	"10.0.0.163"
 #define CLIENT	"10.0.0.99"
+#define OWN6	"2001:db8::11"
+#define VIP6	"2001:db8::160"
+#define SERVER6	"2001:db8::163"
+#define CLIENT6	"2001:db8::99"
 
 static struct netns ns;
 static unsigned device;			/* ifindex of e0 */
@@ -61,8 +67,9 @@ struct spec {
 	const char *dst;
 	uint16_t dst_port;
 	uint8_t protocol;		/* 0 = UDP */
-	uint8_t ihl;			/* 0 = 5 */
+	uint8_t ihl;			/* 0 = 5; IPv4 only, like frag */
 	uint16_t frag;
+	uint8_t extension;		/* IPv6: a header of this type, 8 octets, in front of UDP */
 	int tot_len_add, udp_len_add;	/* lies about lengths */
 	unsigned payload;		/* 0 = 29 octets */
 	unsigned padding;		/* octets after the packet */
@@ -82,8 +89,39 @@ static void append(struct frame *f, const void *data, size_t len)
 	f->len += len;
 }
 
+static struct frame make_frame_v6(const struct spec *s)
+{
+	struct frame f = { .len = 0 };
+	unsigned payload = s->payload ? s->payload : 29;
+	uint8_t extension[8] = { IPPROTO_UDP }, extensions = s->extension ? sizeof(extension) : 0;
+	struct ethhdr eth = { .h_proto = htons(ETH_P_IPV6) };
+	struct ip6_hdr ip = {
+		.ip6_flow = htonl(6u << 28),
+		.ip6_plen = htons(sizeof(struct udphdr) + payload + extensions + s->tot_len_add),
+		.ip6_nxt = s->extension ? s->extension : s->protocol ? s->protocol : IPPROTO_UDP,
+		.ip6_hlim = 64,
+	};
+	struct udphdr udp = {
+		.source = htons(s->src_port),
+		.dest = htons(s->dst_port),
+		.len = htons(sizeof(struct udphdr) + payload + s->udp_len_add),
+	};
+
+	assert_int_equal(inet_pton(AF_INET6, s->src, &ip.ip6_src), 1);
+	assert_int_equal(inet_pton(AF_INET6, s->dst, &ip.ip6_dst), 1);
+	append(&f, &eth, sizeof(eth));
+	append(&f, &ip, sizeof(ip));
+	append(&f, extension, extensions);
+	append(&f, &udp, sizeof(udp));
+	f.len += payload + s->padding;
+	return f;
+}
+
 static struct frame make_frame(const struct spec *s)
 {
+	if (strchr(s->src, ':'))
+		return make_frame_v6(s);
+
 	struct frame f = { .len = 0 };
 	unsigned ihl = s->ihl ? s->ihl : 5, payload = s->payload ? s->payload : 29;
 	unsigned header = (ihl < 5 ? 5 : ihl) * 4;
@@ -130,6 +168,29 @@ static struct frame make_arp(uint8_t operation, const char *sender, const char *
 	return f;
 }
 
+/* A neighbour discovery message: a solicitation to target's group, or to "to". */
+static struct frame make_nd(uint8_t type, const char *from, const char *to, const char *target)
+{
+	struct spec spec = FLOW(from, 0, to, 0, .protocol = IPPROTO_ICMPV6, .payload = 24);
+	struct frame f = make_frame(&spec);
+	uint8_t *icmp = f.data + ETH_HLEN + sizeof(struct ip6_hdr);
+
+	icmp[0] = type;
+	assert_int_equal(inet_pton(AF_INET6, target, icmp + 8), 1);
+	return f;
+}
+
+/* The same frame with a tag in front of its type. */
+static struct frame tag(struct frame f, uint16_t tci)
+{
+	uint16_t words[2] = { htons(ETH_P_8021Q), htons(tci) };
+
+	memmove(f.data + 16, f.data + 12, f.len - 12);
+	memcpy(f.data + 12, words, sizeof(words));
+	f.len += 4;
+	return f;
+}
+
 /* ---- a filter with tables, and sockets that receive nothing ---- */
 
 struct rig {
@@ -144,10 +205,13 @@ static void configure(struct steer *steer)
 		{ at(OWN, 53), LEASE_NONE },
 		{ at(VIP, 53), VIP_LEASE },
 		{ at("10.0.0.161", 53), LEASE_NEVER },
+		{ at(OWN6, 53), LEASE_NONE },
+		{ at(VIP6, 53), VIP_LEASE },
+		{ at("2001:db8::161", 53), LEASE_NEVER },
 	};
-	struct endpoint servers[] = { at(SERVER, 53), at("10.0.0.164", 5353) };
+	struct endpoint servers[] = { at(SERVER, 53), at("10.0.0.164", 5353), at(SERVER6, 53) };
 
-	assert_int_equal(steer_configure(steer, listens, 3, servers, 2, BASE, RANGE), 0);
+	assert_int_equal(steer_configure(steer, listens, 6, servers, 3, BASE, RANGE), 0);
 }
 
 static int rig_open(void **state)
@@ -245,11 +309,37 @@ static void test_sorts(void **state)
 		{ "server asks", FLOW(SERVER, 53, OWN, 53), XDP_REDIRECT, STEER_QUERY },
 	};
 	struct rig *rig = *state;
-	struct frame arp = make_arp(1, CLIENT, OWN), v6 = { .len = 90, .data = { [12] = 0x86, [13] = 0xdd } };
+	struct frame arp = make_arp(1, CLIENT, OWN);
+	struct frame foreign = { .len = 90, .data = { [12] = 0x88, [13] = 0xcc } };
 
 	check_decisions(rig, table, sizeof(table) / sizeof(*table));
 	expect(rig, "ARP", &arp, XDP_PASS, STEER_OTHER);
-	expect(rig, "IPv6", &v6, XDP_PASS, STEER_OTHER);
+	expect(rig, "LLDP", &foreign, XDP_PASS, STEER_OTHER);
+}
+
+static void test_sorts_v6(void **state)
+{
+	static const struct decision table[] = {
+		{ "query", FLOW(CLIENT6, 4000, OWN6, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "other port", FLOW(CLIENT6, 4000, OWN6, 54), XDP_PASS, STEER_OTHER },
+		{ "other address", FLOW(CLIENT6, 4000, "2001:db8::12", 53), XDP_PASS, STEER_OTHER },
+		{ "TCP", FLOW(CLIENT6, 4000, OWN6, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "VRRP", FLOW("fe80::1", 0, "ff02::12", 0, .protocol = 112), XDP_PASS, STEER_OTHER },
+		{ "answer, first port", FLOW(SERVER6, 53, OWN6, BASE), XDP_REDIRECT, STEER_ANSWER },
+		{ "answer, last port", FLOW(SERVER6, 53, OWN6, BASE + RANGE - 1), XDP_REDIRECT, STEER_ANSWER },
+		{ "answer, above the range", FLOW(SERVER6, 53, OWN6, BASE + RANGE), XDP_PASS, STEER_OTHER },
+		{ "our port, other server", FLOW(CLIENT6, 53, OWN6, BASE), XDP_PASS, STEER_OTHER },
+		{ "an IPv4 server's last octets", FLOW("::a00:a3", 53, OWN6, BASE), XDP_PASS, STEER_OTHER },
+	};
+	static const char *const groups[] = { "ff02::1:ff00:11", OWN6 };
+	struct rig *rig = *state;
+
+	check_decisions(rig, table, sizeof(table) / sizeof(*table));
+	for (unsigned i = 0; i < 2; i++) {
+		struct frame solicitation = make_nd(135, CLIENT6, groups[i], OWN6);
+
+		expect(rig, "neighbour solicitation", &solicitation, XDP_PASS, STEER_OTHER);
+	}
 }
 
 static void test_unusual(void **state)
@@ -288,6 +378,37 @@ static void test_unusual(void **state)
 	check_decisions(rig, table, sizeof(table) / sizeof(*table));
 }
 
+static void test_unusual_v6(void **state)
+{
+	static const struct decision table[] = {
+		{ "fragment", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 44), XDP_PASS, STEER_FRAGMENT },
+		{ "a protocol nobody knows", FLOW(CLIENT6, 4000, OWN6, 53, .protocol = 253), XDP_PASS, STEER_OTHER },
+		{ "destination options", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 60), XDP_PASS, STEER_EXTENSION },
+		{ "routing", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 43), XDP_PASS, STEER_EXTENSION },
+		{ "AH", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 51), XDP_PASS, STEER_EXTENSION },
+		{ "longest that fits", FLOW(CLIENT6, 4000, OWN6, 53, .payload = FRAME_LIMIT - 62),
+		  XDP_REDIRECT, STEER_QUERY },
+		{ "one octet too long", FLOW(CLIENT6, 4000, OWN6, 53, .payload = FRAME_LIMIT - 61),
+		  XDP_PASS, STEER_OVERSIZE },
+		{ "in several buffers", FLOW(CLIENT6, 4000, OWN6, 53, .payload = 8000), XDP_PASS, STEER_OVERSIZE },
+		{ "IP length beyond the frame", FLOW(CLIENT6, 4000, OWN6, 53, .tot_len_add = 1),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "IP length without UDP", FLOW(CLIENT6, 4000, OWN6, 53, .tot_len_add = -30),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "jumbo", FLOW(CLIENT6, 4000, OWN6, 53, .tot_len_add = -37), XDP_PASS, STEER_MALFORMED },
+		{ "UDP length beyond IP", FLOW(CLIENT6, 4000, OWN6, 53, .udp_len_add = 1, .padding = 1),
+		  XDP_PASS, STEER_MALFORMED },
+		{ "padded", FLOW(CLIENT6, 4000, OWN6, 53, .padding = 10), XDP_REDIRECT, STEER_QUERY },
+	};
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT6, 4000, OWN6, 53);
+	struct frame hop_by_hop = make_frame(&query);
+
+	check_decisions(rig, table, sizeof(table) / sizeof(*table));
+	hop_by_hop.data[ETH_HLEN + 6] = IPPROTO_HOPOPTS;	/* 0, which stands for none in a spec */
+	expect(rig, "hop-by-hop", &hop_by_hop, XDP_PASS, STEER_EXTENSION);
+}
+
 static void test_truncated(void **state)
 {
 	struct rig *rig = *state;
@@ -299,6 +420,71 @@ static void test_truncated(void **state)
 		assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_PASS);
 	for (arp.len = ETH_HLEN; arp.len < ETH_HLEN + 28; arp.len++)
 		assert_int_equal(verdict_on(rig, &arp, QUEUE), XDP_PASS);
+}
+
+static void test_truncated_v6(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT6, 4000, OWN6, 53);
+	struct frame f = make_frame(&query), nd = make_nd(135, CLIENT6, "ff02::1:ff00:160", VIP6);
+	unsigned whole = f.len;
+
+	for (f.len = ETH_HLEN; f.len < whole; f.len++)
+		assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_PASS);
+	for (nd.len = ETH_HLEN; nd.len < ETH_HLEN + 40 + 24; nd.len++)
+		assert_int_equal(verdict_on(rig, &nd, QUEUE), XDP_PASS);
+	assert_int_equal(verdict_on(rig, &nd, QUEUE), XDP_DROP);
+}
+
+static void test_vlan(void **state)
+{
+	static const char *const own[] = { OWN, OWN6 }, *const client[] = { CLIENT, CLIENT6 };
+	static const uint16_t good[] = { 100, 0x6000 | 100, 0x1000 | 100 }, other[] = { 0, 99, 101, 4095, 0x6000 };
+	struct rig *rig = *state;
+	struct frame arp = tag(make_arp(1, CLIENT, VIP), 100), nd = make_nd(135, CLIENT6, "ff02::1:ff00:160", VIP6);
+
+	steer_detach(rig->steer, PORT);
+	steer_set_vlan(rig->steer, PORT, 100);
+	assert_int_equal(steer_attach(rig->steer, PORT, device, STEER_AUTO, &rig->mode, error, sizeof(error)), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct spec query = FLOW(client[i], 4000, own[i], 53);
+			struct frame plain = make_frame(&query), f;
+
+			for (unsigned k = 0; k < sizeof(good) / sizeof(*good); k++) {
+				f = tag(plain, good[k]);
+				expect(rig, "the port's tag", &f, XDP_REDIRECT, STEER_QUERY);
+			}
+			for (unsigned k = 0; k < sizeof(other) / sizeof(*other); k++) {
+				f = tag(plain, other[k]);
+				expect(rig, "another tag", &f, XDP_PASS, STEER_OTHER_VLAN);
+			}
+			expect(rig, "no tag", &plain, XDP_PASS, STEER_OTHER_VLAN);
+			f = tag(tag(plain, 100), 100);
+			expect(rig, "two tags", &f, XDP_PASS, STEER_OTHER_VLAN);
+			f = tag(plain, 100);
+			for (f.len = ETH_HLEN; f.len < plain.len + 4; f.len++)
+				assert_int_equal(verdict_on(rig, &f, QUEUE), XDP_PASS);
+		}
+		configure(rig->steer);		/* the other table knows as well */
+	}
+	nd = tag(nd, 100);
+	expect(rig, "ARP behind the tag, no lease", &arp, XDP_DROP, STEER_NO_LEASE);
+	expect(rig, "solicitation behind the tag, no lease", &nd, XDP_DROP, STEER_NO_LEASE);
+}
+
+static void test_no_vlan(void **state)
+{
+	struct rig *rig = *state;
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame plain = make_frame(&query), one = tag(plain, 100), two = tag(one, 100), service = one;
+
+	service.data[12] = 0x88;
+	service.data[13] = 0xa8;
+	expect(rig, "no tag", &plain, XDP_REDIRECT, STEER_QUERY);
+	expect(rig, "one", &one, XDP_PASS, STEER_OTHER_VLAN);
+	expect(rig, "two", &two, XDP_PASS, STEER_OTHER_VLAN);
+	expect(rig, "a service tag", &service, XDP_PASS, STEER_OTHER_VLAN);
 }
 
 static void test_no_socket(void **state)
@@ -348,6 +534,41 @@ static void test_lease(void **state)
 		expect(rig, "ARP reply", &reply, XDP_PASS, STEER_OTHER);
 		expect(rig, "ARP announcement", &announcement, XDP_PASS, STEER_OTHER);
 	}
+}
+
+static void test_lease_v6(void **state)
+{
+	static const struct decision held[] = {
+		{ "query", FLOW(CLIENT6, 4000, VIP6, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "other UDP", FLOW(CLIENT6, 4000, VIP6, 54), XDP_PASS, STEER_OTHER },
+		{ "TCP", FLOW(CLIENT6, 4000, VIP6, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "echo", FLOW(CLIENT6, 0, VIP6, 0, .protocol = IPPROTO_ICMPV6), XDP_PASS, STEER_OTHER },
+		{ "fragment", FLOW(CLIENT6, 4000, VIP6, 53, .extension = 44), XDP_PASS, STEER_FRAGMENT },
+	};
+	struct rig *rig = *state;
+	struct lease_page *leases = steer_leases(rig->steer);
+	struct frame group = make_nd(135, CLIENT6, "ff02::1:ff00:160", VIP6);
+	struct frame unicast = make_nd(135, CLIENT6, VIP6, VIP6), detection = make_nd(135, "::", "ff02::1:ff00:160", VIP6);
+	struct frame announcement = make_nd(136, VIP6, "ff02::1", VIP6);
+	struct frame other = make_nd(135, CLIENT6, "ff02::1:ff00:160", "2001:db8:1::160");
+	struct decision lapsed[5];
+
+	for (unsigned i = 0; i < 5; i++) {
+		lapsed[i] = held[i];
+		lapsed[i].verdict = XDP_DROP;
+		lapsed[i].counter = STEER_NO_LEASE;
+	}
+	lease_grant(leases, VIP_LEASE, LEASE_ACTIVE, clock_boot_ns() + CLOCK_NS_PER_S);
+	check_decisions(rig, held, 5);
+	expect(rig, "solicitation, held", &group, XDP_PASS, STEER_OTHER);
+	expect(rig, "unicast solicitation, held", &unicast, XDP_PASS, STEER_OTHER);
+	lease_revoke(leases, VIP_LEASE);
+	check_decisions(rig, lapsed, 5);
+	expect(rig, "solicitation", &group, XDP_DROP, STEER_NO_LEASE);
+	expect(rig, "unicast solicitation", &unicast, XDP_DROP, STEER_NO_LEASE);
+	expect(rig, "duplicate address detection", &detection, XDP_DROP, STEER_NO_LEASE);
+	expect(rig, "advertisement of its owner", &announcement, XDP_PASS, STEER_OTHER);
+	expect(rig, "another address of the group", &other, XDP_PASS, STEER_OTHER);
 }
 
 static void test_lease_lapses(void **state)
@@ -437,8 +658,28 @@ static void test_block_longest(void **state)
 	assert_int_equal(unblock(rig, CLIENT), 0);
 	expect(rig, "the shorter one is left", &f, XDP_DROP, STEER_BLOCKED);
 	assert_int_equal(unblock(rig, "10.0.0.0/8"), 0);
-	assert_int_equal(block(rig, "2001:db8::/32", 0, 0), 0);
-	expect(rig, "the other family", &f, XDP_REDIRECT, STEER_QUERY);
+}
+
+static void test_block_v6(void **state)
+{
+	static const struct decision held_back[] = {
+		{ "query", FLOW(CLIENT6, 4000, OWN6, 53), XDP_DROP, STEER_BLOCKED },
+		{ "TCP", FLOW(CLIENT6, 4000, OWN6, 53, .protocol = IPPROTO_TCP), XDP_DROP, STEER_BLOCKED },
+		{ "echo", FLOW(CLIENT6, 0, OWN6, 0, .protocol = IPPROTO_ICMPV6), XDP_DROP, STEER_BLOCKED },
+		{ "fragment", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 44), XDP_DROP, STEER_BLOCKED },
+		{ "extension header", FLOW(CLIENT6, 4000, OWN6, 53, .extension = 60), XDP_DROP, STEER_BLOCKED },
+		{ "another client", FLOW("2001:db8:1::99", 4000, OWN6, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "the other family", FLOW(CLIENT, 4000, OWN, 53), XDP_REDIRECT, STEER_QUERY },
+		{ "a server's answer", FLOW(SERVER6, 53, OWN6, BASE), XDP_REDIRECT, STEER_ANSWER },
+	};
+	struct rig *rig = *state;
+	struct frame solicitation = make_nd(135, CLIENT6, "ff02::1:ff00:11", OWN6);
+	struct frame advertisement = make_nd(136, CLIENT6, OWN6, CLIENT6);
+
+	assert_int_equal(block(rig, "2001:db8::/48", 0, 0), 0);
+	check_decisions(rig, held_back, sizeof(held_back) / sizeof(*held_back));
+	expect(rig, "neighbour solicitation", &solicitation, XDP_PASS, STEER_OTHER);
+	expect(rig, "neighbour advertisement", &advertisement, XDP_PASS, STEER_OTHER);
 }
 
 static void test_block_some(void **state)
@@ -601,8 +842,8 @@ static void test_check(void **state)
 	struct rig *rig = *state;
 	struct steer_listen own = { at(OWN, 53), LEASE_NONE }, never = { at("10.0.0.161", 53), LEASE_NEVER };
 	struct steer_listen other = { at("10.0.0.12", 53), LEASE_NONE };
+	struct steer_listen own6 = { at(OWN6, 53), LEASE_NONE }, never6 = { at("2001:db8::161", 53), LEASE_NEVER };
 	uint64_t before[STEER_COUNTERS], after[STEER_COUNTERS];
-	struct steer_listen none = own;
 
 	steer_counters(rig->steer, before);
 	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), 0);
@@ -615,9 +856,11 @@ static void test_check(void **state)
 	assert_int_equal(steer_check(rig->steer, PORT, 0, &own, true, error, sizeof(error)), -EPROTO);
 	assert_int_equal(steer_check(rig->steer, PORT, 9, &own, true, error, sizeof(error)), -EINVAL);
 	assert_int_equal(steer_check(rig->steer, PORT + 1, QUEUE, &own, true, error, sizeof(error)), -ENOLINK);
-	none.endpoint = at("2001:db8::1", 53);
-	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &none, true, error, sizeof(error)),
-			 -EAFNOSUPPORT);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own6, true, error, sizeof(error)), 0);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &never6, false, error, sizeof(error)), 0);
+	steer_set_vlan(rig->steer, PORT, 100);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own6, true, error, sizeof(error)), 0);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &never, false, error, sizeof(error)), 0);
 
 	steer_counters(rig->steer, after);
 	assert_memory_equal(before, after, sizeof(before));
@@ -813,13 +1056,20 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		RIGGED("D002 UDP to a listen endpoint or from a server is taken, the rest passes", test_sorts),
+		RIGGED("D002 and so it is over IPv6", test_sorts_v6),
 		RIGGED("D003 D004 fragments, options, super-frames, wrong lengths pass, counted", test_unusual),
+		RIGGED("D003 D004 fragments, extension headers, wrong lengths of IPv6 pass, counted", test_unusual_v6),
 		RIGGED("every truncation passes", test_truncated),
+		RIGGED("every truncation of IPv6 and of a solicitation passes", test_truncated_v6),
+		RIGGED("D005 a port with a VLAN takes frames with its one tag, others pass, counted", test_vlan),
+		RIGGED("D005 a port without takes untagged frames only", test_no_vlan),
 		RIGGED("D012 without a socket a query passes and an answer is dropped", test_no_socket),
 		RIGGED("without its lease an address is silent: UDP, TCP, ICMP, ARP", test_lease),
+		RIGGED("without its lease an IPv6 address is silent: UDP, TCP, ICMP, solicitations", test_lease_v6),
 		RIGGED("a lease lapses by itself", test_lease_lapses),
 		RIGGED("a blocked prefix is dropped for listen addresses, answers and ARP are not", test_block),
 		RIGGED("the longest blocked prefix decides, of its own family", test_block_longest),
+		RIGGED("a blocked IPv6 prefix, neighbour discovery is not held back", test_block_v6),
 		RIGGED("every n-th frame of a blocked prefix passes", test_block_some),
 		RIGGED("a block ends by itself", test_block_ends),
 		RIGGED("4096 blocks, none of the self-check's own frames", test_block_full),
