@@ -19,6 +19,8 @@
 #include <netlink/netlink.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
@@ -295,6 +297,46 @@ static int ask_neighbour(struct neigh *neigh, const struct path *path, struct ne
 	return msg ? ask(neigh, msg, on_neighbour, answer) : -ENOMEM;
 }
 
+bool neigh_vlan_parse(struct nlmsghdr *message, struct neigh_vlan *vlan)
+{
+	struct nlattr *link[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *data[IFLA_VLAN_MAX + 1];
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+	    nlmsg_parse(message, sizeof(struct ifinfomsg), link, IFLA_MAX, NULL) ||
+	    !link[IFLA_LINK] || nla_len(link[IFLA_LINK]) < (int)sizeof(uint32_t) || !link[IFLA_LINKINFO] ||
+	    nla_parse_nested(info, IFLA_INFO_MAX, link[IFLA_LINKINFO], NULL) ||
+	    !info[IFLA_INFO_KIND] || nla_strcmp(info[IFLA_INFO_KIND], "vlan") != 0 || !info[IFLA_INFO_DATA] ||
+	    nla_parse_nested(data, IFLA_VLAN_MAX, info[IFLA_INFO_DATA], NULL) ||
+	    !data[IFLA_VLAN_ID] || nla_len(data[IFLA_VLAN_ID]) < (int)sizeof(uint16_t))
+		return false;
+	if (data[IFLA_VLAN_PROTOCOL] && nla_get_u16(data[IFLA_VLAN_PROTOCOL]) != htobe16(ETH_P_8021Q))
+		return false;
+	vlan->lower = nla_get_u32(link[IFLA_LINK]);
+	vlan->id = nla_get_u16(data[IFLA_VLAN_ID]);
+	return true;
+}
+
+static int on_device(struct nl_msg *msg, void *arg)
+{
+	return neigh_vlan_parse(nlmsg_hdr(msg), arg) ? NL_OK : NL_SKIP;
+}
+
+/* All zero for a device that is none of a VLAN's. */
+static struct neigh_vlan ask_vlan(struct neigh *neigh, unsigned ifindex)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct neigh_vlan vlan = { 0 };
+
+	if (!msg)
+		return vlan;
+	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO))
+		nlmsg_free(msg);
+	else
+		ask(neigh, msg, on_device, &vlan);
+	return vlan;
+}
+
 /* As if the kernel had sent a packet there: resolves what is missing, verifies what is stale. */
 static void use_neighbour(struct neigh *neigh, const struct path *path)
 {
@@ -330,28 +372,40 @@ static void reason_no_route(struct path *path, int err, unsigned type)
 		set_reason(path, "no route to %s", text);
 }
 
-/* The port a route leaves by; NULL with the reason when the fast path cannot send there. */
-static const struct dp_port *find_port(const struct neigh *neigh, struct path *path)
+static const struct dp_port *port_with(const struct neigh *neigh, unsigned ifindex)
 {
+	for (unsigned i = 0; i < neigh->n_ports; i++) {
+		if (neigh->ports[i]->ifindex == ifindex)
+			return neigh->ports[i];
+	}
+	return NULL;
+}
+
+/* The port a route leaves by; NULL with the reason when the fast path cannot send there. A tagged port's routes leave by
+ * the kernel's device of that VLAN. */
+static const struct dp_port *find_port(struct neigh *neigh, struct path *path)
+{
+	const struct dp_port *port = port_with(neigh, path->ifindex);
+	struct neigh_vlan vlan = { 0 };
 	char name[IF_NAMESIZE];
 
-	for (unsigned i = 0; i < neigh->n_ports; i++) {
-		const struct dp_port *port = neigh->ports[i];
-
-		if (port->ifindex != path->ifindex)
-			continue;
-		if (!(port->side & DP_SIDE_SERVER))
-			set_reason(path, "route leaves by %s, which is a %s port", port->name,
-				   dp_side_name(port->side));
-		else if (!port->carrier)
-			set_reason(path, "port %s has no carrier", port->name);
-		else
-			return port;
-		return NULL;
-	}
 	if (!if_indextoname(path->ifindex, name))
 		snprintf(name, sizeof(name), "%u", path->ifindex);
-	set_reason(path, "route leaves by %s, which is no port", name);
+	if (!port) {
+		vlan = ask_vlan(neigh, path->ifindex);
+		port = port_with(neigh, vlan.lower);
+	}
+	if (!port)
+		set_reason(path, "route leaves by %s, which is no port", name);
+	else if (port->vlan != vlan.id)
+		set_reason(path, "route leaves by %s with VLAN %u, port %s has VLAN %u", name, vlan.id, port->name,
+			   port->vlan);
+	else if (!(port->side & DP_SIDE_SERVER))
+		set_reason(path, "route leaves by %s, which is a %s port", name, dp_side_name(port->side));
+	else if (!port->carrier)
+		set_reason(path, "port %s has no carrier", port->name);
+	else
+		return port;
 	return NULL;
 }
 

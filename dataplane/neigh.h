@@ -15,6 +15,7 @@
 struct dp_port;
 struct loop;
 struct neigh;
+struct nlmsghdr;
 
 struct dp_next_hop {
 	bool usable;			/* route, port with side server, and neighbour's MAC are known */
@@ -42,6 +43,13 @@ int neigh_follow(struct neigh *neigh, struct pool_server *const *servers, unsign
 /* Why a server is not reached through the fast path ("no route", "route leaves by eth9, which is no port",
  * "neighbour 10.0.0.3 not resolved"), or "" when it is. For status. */
 const char *neigh_reason(const struct neigh *neigh, const struct pool_server *server);
+
+/* Which VLAN a device is of: message is an RTM_NEWLINK. False: of none. */
+struct neigh_vlan {
+	unsigned lower;			/* ifindex of the device below */
+	uint16_t id;
+};
+bool neigh_vlan_parse(struct nlmsghdr *message, struct neigh_vlan *vlan);
 
 /* Gateway or the server itself, as text for status; "" when unknown. */
 const char *neigh_via(const struct neigh *neigh, const struct pool_server *server);

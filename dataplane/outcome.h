@@ -49,6 +49,7 @@
 	X(REPLY_TRUNCATED, "reply_truncated", "cut to fit the client") \
 	X(RETRIES, "retries", "queries sent to a second server because the first was slow or unreachable") \
 	X(RETRIES_CAPPED, "retries_capped", "not sent there because they would be too many") \
+	X(REPLY_KERNEL, "reply_kernel", "longer than the interface's MTU: sent by the kernel, in fragments") \
 	X(HANDED_OVER, "handed_over", "answers given to the worker that asked") \
 	X(HANDOVER_FULL, "handover_full", "answers lost because that worker's ring was full") \
 	X(FRAME_NOT_UDP, "frame_not_udp", "frame that is no plain UDP: dropped") \

@@ -154,7 +154,7 @@ static enum dp_parse parse_ipv6(const uint8_t *frame, struct layers *at, struct 
 	return DP_PARSE_OK;
 }
 
-static enum dp_parse check_udp_sum(const uint8_t *udp, uint16_t udp_len, const struct dp_flow *flow)
+static enum dp_parse check_udp_sum(const uint8_t *udp, uint16_t udp_len, bool verify, const struct dp_flow *flow)
 {
 	uint64_t pseudo;
 	uint16_t stored;
@@ -162,6 +162,8 @@ static enum dp_parse check_udp_sum(const uint8_t *udp, uint16_t udp_len, const s
 	memcpy(&stored, udp + UDP_CHECKSUM, sizeof(stored));
 	if (!stored)	/* "none", which only IPv4 has (RFC 768; RFC 8200, 8.1) */
 		return addr_is_v4(&flow->own) ? DP_PARSE_OK : DP_PARSE_UDP_CHECKSUM;
+	if (!verify)
+		return DP_PARSE_OK;
 	pseudo = pseudo_header_sum(flow, udp_len, 0);
 	if (!dp_checksum_finish(dp_checksum_add(pseudo, udp, udp_len)))
 		return DP_PARSE_OK;
@@ -176,7 +178,7 @@ static bool impossible_source(const struct dp_flow *flow)
 	return !flow->peer_port || addr_is_special(&flow->peer) || addr_equal(&flow->peer, &flow->own);
 }
 
-enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, struct dp_flow *flow, uint8_t **payload,
+enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, bool verify, struct dp_flow *flow, uint8_t **payload,
 			      uint16_t *payload_len)
 {
 	struct layers at = { .end = len };
@@ -207,7 +209,7 @@ enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, struct dp_flow *flow, 
 	*payload = udp + UDP_LEN;
 	*payload_len = udp_len - UDP_LEN;
 
-	verdict = check_udp_sum(udp, udp_len, flow);
+	verdict = check_udp_sum(udp, udp_len, verify, flow);
 	if (verdict != DP_PARSE_UDP_CHECKSUM && impossible_source(flow))
 		return DP_PARSE_SOURCE;
 	return verdict;

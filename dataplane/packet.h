@@ -35,14 +35,16 @@ enum dp_parse {
 };
 
 enum {
-	DP_HEADERS_MAX = 14 + 4 + 40 + 8,	/* what dp_packet_write() may need in front of the payload */
+	DP_ETHERNET_MAX = 14 + 4,		/* with a VLAN tag; what the MTU does not count */
+	DP_IP_UDP_MAX = 40 + 8,
+	DP_HEADERS_MAX = DP_ETHERNET_MAX + DP_IP_UDP_MAX,	/* what dp_packet_write() may need in front of the payload */
 	DP_REPLY_TTL = 64,
 };
 
 /* Reads a received frame (peer = source). *payload points into frame; its length is the UDP length's, so
- * padding is never read. Every length is checked here; later code trusts payload_len. flow->port is
- * the caller's. */
-enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, struct dp_flow *flow, uint8_t **payload,
+ * padding is never read. Every length is checked here; later code trusts payload_len. verify: the UDP checksum too,
+ * which some cards have done already. flow->port is the caller's. */
+enum dp_parse dp_packet_parse(uint8_t *frame, size_t len, bool verify, struct dp_flow *flow, uint8_t **payload,
 			      uint16_t *payload_len);
 
 /*

@@ -52,6 +52,15 @@ static int read_channels(int fd, const char *name, struct ethtool_channels *chan
 	return err;
 }
 
+/* With the tag taken off by the card a frame of any VLAN looks untagged to the filter. */
+static bool takes_tags_off(int fd, const char *name)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq ifr = { .ifr_data = (char *)&flags };
+
+	return ask(fd, name, SIOCETHTOOL, &ifr) == 0 && flags.data & ETH_FLAG_RXVLAN;
+}
+
 static int read_mac(int fd, struct dp_port *port)
 {
 	struct ifreq ifr;
@@ -133,6 +142,9 @@ static int probe(int fd, struct dp_port *port, unsigned workers, char *error, si
 	if (port->mtu < MTU_MIN)
 		return log_fail(-ERANGE, error, size, "%s has MTU %u, at least %u is needed: ip link set %s mtu %u",
 			    port->name, port->mtu, MTU_MIN, port->name, MTU_MIN);
+	if (port->vlan && takes_tags_off(fd, port->name))
+		return log_fail(-EINVAL, error, size, "%s takes VLAN tags off before the filter sees them: ethtool -K %s "
+				"rxvlan off", port->name, port->name);
 	return check_queues(port, &channels, workers, error, size);
 }
 
@@ -143,7 +155,7 @@ int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, uns
 
 	if (strnlen(name, IF_NAMESIZE) == IF_NAMESIZE)
 		return log_fail(-ENODEV, error, size, "no interface %s: the name is too long", name);
-	*port = (struct dp_port) { .index = port->index, .side = side };
+	*port = (struct dp_port) { .index = port->index, .vlan = port->vlan, .side = side };
 	strcpy(port->name, name);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -21,17 +21,20 @@ struct dp_port {
 	unsigned index;			/* port number: position in the filter's table */
 	unsigned ifindex;
 	enum dp_side side;
+	uint16_t vlan;			/* 802.1Q id of its frames, 0 = untagged */
+	_Atomic unsigned mtu;
 	_Atomic uint64_t mac;		/* 6 octets in memory order in the low 48 bits; dp_port_mac() */
 	/* control thread only below */
 	unsigned queues;		/* channels that receive (ETHTOOL_GCHANNELS; 1 where not offered) */
-	unsigned mtu;
 	bool carrier;
 	enum steer_mode mode;		/* obtained */
 	bool zero_copy;			/* obtained */
+	bool busy_poll;			/* obtained, on all of its sockets */
 };
 
-/* index is the caller's, set before. Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error saying what ("no interface
- * eth7"; "eth0 has 1 queue, 2 workers need 2: ethtool -L eth0 combined 2"; "MTU 9000 ..."). */
+/* index and vlan are the caller's, set before. Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error saying what ("no interface
+ * eth7"; "eth0 has 1 queue, 2 workers need 2: ethtool -L eth0 combined 2"; "eth0 has MTU 1200, ..."; "eth0 takes VLAN
+ * tags off before the filter sees them: ethtool -K eth0 rxvlan off"). */
 int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, unsigned workers,
 		  char *error, size_t size);
 /* Reads what may change (MAC, MTU, carrier). 0 or -errno. */

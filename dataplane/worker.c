@@ -27,6 +27,7 @@
 #include "dataplane/handover.h"
 #include "dataplane/neigh.h"
 #include "dataplane/port.h"
+#include "dataplane/sockio.h"
 #include "dataplane/trace.h"
 #include "dataplane/xsk.h"
 
@@ -53,6 +54,28 @@ static void give(struct dp_worker *worker, struct dp_packet *p)
 	dp_rings_give(worker->io_state, p->buffer);
 }
 
+/* The MTU may be lowered while we run, by less than dp_port_probe() insists on. */
+static bool is_too_long(const struct dp_worker *worker, const struct dp_packet *p)
+{
+	const struct dp_port *port = worker->shared->port[p->back.flow.port];
+
+	return p->payload_len + DP_IP_UDP_MAX > atomic_load_explicit(&port->mtu, memory_order_relaxed);
+}
+
+/* By the listen address's own socket: the kernel cuts it into fragments. */
+static bool reply_by_kernel(struct dp_worker *worker, struct dp_packet *p)
+{
+	const struct dp_flow *flow = &p->back.flow;
+	const struct dp_datagram datagram = { .flow = *flow, .data = p->payload, .len = p->payload_len };
+	int listen = dp_conf_listen(worker->conf, &flow->own, flow->own_port);
+
+	if (listen < 0 || dp_sockio_send(worker->conf->listen[listen].listener->udp_fd, &datagram, 1) != 1)
+		return false;
+	counters_add(&worker->counters[DP_COUNT_REPLY_KERNEL], 1);
+	give(worker, p);
+	return true;
+}
+
 static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter *why)
 {
 	if (p->back.origin == DP_ORIGIN_SELF) {
@@ -63,7 +86,7 @@ static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter
 	/* A switch must not learn the virtual MAC back from a node that lets it go. */
 	if (p->lease != LEASE_NONE && (worker->lingering >> p->lease & 1))
 		dp_port_mac(worker->shared->port[p->back.flow.port], p->back.flow.own_mac);
-	if (send_frame(worker, p, &p->back.flow))
+	if (is_too_long(worker, p) ? reply_by_kernel(worker, p) : send_frame(worker, p, &p->back.flow))
 		return true;
 	*why = DP_COUNT_DROP_TRANSMIT;
 	give(worker, p);
@@ -86,6 +109,7 @@ static bool forward(struct dp_worker *worker, struct dp_packet *p, struct dp_att
 		.own = hop->own,
 		.own_port = (uint16_t)(worker->source_port + attempt->own_port),
 		.port = hop->port,
+		.vlan = worker->shared->port[hop->port]->vlan,
 	};
 
 	memcpy(flow.peer_mac, hop->peer_mac, sizeof(flow.peer_mac));
@@ -145,7 +169,8 @@ static bool read_frame(struct dp_worker *worker, const struct dp_frame *frame, s
 
 	p->back.origin = DP_ORIGIN_XSK;
 	p->back.flow.port = frame->port;
-	parse = dp_packet_parse(frame->data, frame->len, &p->back.flow, &p->payload, &payload_len);
+	parse = dp_packet_parse(frame->data, frame->len, !worker->shared->trust_checksums, &p->back.flow, &p->payload,
+				&payload_len);
 	if (parse != DP_PARSE_OK)
 		count(worker, reason_of(parse));
 	if (parse == DP_PARSE_SOURCE)

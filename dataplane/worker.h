@@ -109,6 +109,7 @@ struct dp_shared {
 	struct dp_port *port[DP_PORTS_MAX];
 	unsigned ports;
 	unsigned workers;			/* packet workers; 0 with io = socket */
+	bool trust_checksums;			/* UDP's, of received frames: the card has verified them */
 	uint16_t source_port_base;		/* AF_XDP; host order */
 	unsigned source_ports_log2;		/* per worker */
 	struct dp_worker *worker[DP_WORKERS_MAX + 1];

@@ -38,6 +38,7 @@ enum {
 	FRAMES_SPARE = 256,		/* of a worker, for the batch it holds */
 	KICK_FRAMES = 32,		/* what one kick sends at least, in copy mode */
 	KICK_BUDGET = 512,		/* what we ask for where the kernel lets us */
+	POLL_BUDGET = 64,		/* frames per turn of the card's receive loop */
 	BIND_PATIENCE_MS = 1000,	/* a killed process's rings stay for some 40 ms */
 	BIND_PAUSE_MS = 10,
 	HUGE_PAGE = 2 << 20,
@@ -52,6 +53,7 @@ struct dp_socket {
 	uint32_t queued;		/* of them, not yet published in the TX ring */
 	int fd;
 	uint8_t port_index;
+	bool busy_poll;
 	/* cold below */
 	unsigned queue;
 	struct dp_port *port;
@@ -345,6 +347,20 @@ static void set_options(struct dp_socket *s, uint32_t ring_size)
 	setsockopt(s->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget));
 }
 
+/* From then on each receive from an empty ring makes the kernel look at the device, on this thread. Prefer: interrupts
+ * of the device stay off meanwhile, where napi_defer_hard_irqs and gro_flush_timeout of the device say so. */
+static void set_busy_poll(struct dp_socket *s, uint32_t us)
+{
+	const int prefer = 1, microseconds = (int)us, budget = POLL_BUDGET;
+
+	s->busy_poll = us && !setsockopt(s->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer, sizeof(prefer)) &&
+		       !setsockopt(s->fd, SOL_SOCKET, SO_BUSY_POLL, &microseconds, sizeof(microseconds)) &&
+		       !setsockopt(s->fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof(budget));
+	if (us && !s->busy_poll)
+		log_warning("%s queue %u: busy polling is refused: %s", s->port->name, s->queue, strerror(errno));
+	s->port->busy_poll &= s->busy_poll;
+}
+
 static int bind_socket(struct dp_umem *umem, struct dp_socket *s, bool zero_copy, char *error, size_t size)
 {
 	struct xsk_socket_config config = {
@@ -365,6 +381,7 @@ static int bind_socket(struct dp_umem *umem, struct dp_socket *s, bool zero_copy
 	}
 	s->fd = xsk_socket__fd(s->xsk);
 	set_options(s, umem->conf.ring_size);
+	set_busy_poll(s, umem->conf.busy_poll_us);
 	return 0;
 }
 
@@ -377,6 +394,8 @@ static int open_sockets(struct dp_umem *umem, bool zero_copy, char *error, size_
 	err = register_umem(umem, error, size);
 	if (err)
 		return err;
+	for (unsigned i = 0; i < umem->n_sockets; i++)
+		umem->sockets[i].port->busy_poll = umem->conf.busy_poll_us;
 	for (unsigned i = 0; i < umem->n_sockets; i++) {
 		err = bind_socket(umem, &umem->sockets[i], zero_copy, error, size);
 		if (err) {
@@ -531,6 +550,10 @@ unsigned dp_rings_receive(struct dp_rings *rings, unsigned socket, struct dp_fra
 	struct dp_socket *s = &rings->sockets[socket];
 	uint32_t at, n = xsk_ring_cons__peek(&s->rx, max, &at);
 
+	if (!n && s->busy_poll) {
+		recvfrom(s->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+		n = xsk_ring_cons__peek(&s->rx, max, &at);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&s->rx, at + i);
 

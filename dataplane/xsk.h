@@ -27,13 +27,15 @@ struct dp_xsk_conf {
 	uint32_t frame_size;	/* 2048 or 4096 */
 	uint32_t ring_size;	/* entries of each ring, a power of two */
 	enum dp_copy copy;
+	uint32_t busy_poll_us;	/* the kernel polls the device for the worker, this long at a time; 0 = off */
 };
 
 enum { DP_XSK_HEADROOM = 256 };	/* octets free in front of a received frame, at least 64 of them ours */
 
 /*
  * Maps the UMEM (huge pages where possible, MADV_DONTFORK | MADV_DONTDUMP), opens and binds a socket for every
- * queue of every port and puts it into the filter's map. The filter must be attached. Sets port->zero_copy.
+ * queue of every port and puts it into the filter's map. The filter must be attached. Sets port->zero_copy and
+ * port->busy_poll; a refused busy_poll_us is said in the log.
  * 0 or -errno with error filled. Start-up.
  */
 int dp_umem_open(struct dp_umem **umem, struct steer *steer, struct dp_port *const *ports,

@@ -66,7 +66,7 @@ static struct dp_packet *read_frame(uint8_t *frame, uint32_t len, struct dp_pack
 {
 	uint16_t payload_len;
 
-	if (dp_packet_parse(frame, len, &p->back.flow, &p->payload, &payload_len) != DP_PARSE_OK)
+	if (dp_packet_parse(frame, len, true, &p->back.flow, &p->payload, &payload_len) != DP_PARSE_OK)
 		abort();
 	p->payload_len = payload_len;
 	p->payload_room = FRAME - HEAD - 64;
@@ -127,7 +127,7 @@ static void serve(void)
 	uint8_t *payload;
 
 	for (unsigned i = 0; i < n_sent; i++) {
-		if (dp_packet_parse(sent[i].frame, sent[i].len, &flow, &payload, &len) != DP_PARSE_OK)
+		if (dp_packet_parse(sent[i].frame, sent[i].len, true, &flow, &payload, &len) != DP_PARSE_OK)
 			abort();
 		memmove(payload + len - 11 + sizeof(a), payload + len - 11, 11);
 		memcpy(payload + len - 11, a, sizeof(a));

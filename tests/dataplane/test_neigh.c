@@ -5,12 +5,15 @@
  *      this process's namespace                 child's namespace ("peer")
  *      srv0 10.77.0.1/24 fd77::1/64  -- veth -- peer0 10.77.0.3/24 fd77::3/64   server
  *      out0 10.88.0.1/24 (veth, no port)              10.77.0.254/24            router to 10.99.0.0/16
+ *                                                     fe80::77/64               router to 2001:db8:99::/48
  *
  * Both namespaces are nameless and go away with their processes.
  */
 #include "tests/tap.h"
 
 #include <fcntl.h>
+#include <linux/if_link.h>
+#include <netlink/msg.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +27,7 @@
 #include "dataplane/neigh.h"
 #include "dataplane/port.h"
 
-enum { SERVERS = 6, DEADLINE_S = 8 };
+enum { SERVERS = 7, DEADLINE_S = 8 };
 
 static const char *const server_text[SERVERS] = {
 	"10.77.0.3",		/* on the link */
@@ -33,6 +36,7 @@ static const char *const server_text[SERVERS] = {
 	"172.31.0.1",		/* no route */
 	"10.77.0.1",		/* ourselves */
 	"fd77::3",		/* on the link */
+	"2001:db8:99::1",	/* behind the router, which is known by its link-local address */
 };
 
 struct lab {
@@ -126,10 +130,11 @@ static void build_topology(struct lab *lab)
 	run_peer(lab, "ip addr add 10.77.0.3/24 dev peer0");
 	run_peer(lab, "ip addr add 10.77.0.254/24 dev peer0");
 	run_peer(lab, "ip addr add fd77::3/64 dev peer0 nodad");
+	run_peer(lab, "ip addr add fe80::77/64 dev peer0 nodad");
 	run_peer(lab, "ip link set peer0 up");
 	run("ip addr add 10.77.0.1/24 dev srv0 && ip addr add fd77::1/64 dev srv0 nodad &&"
 	    " ip addr add 10.88.0.1/24 dev out0 && ip link set srv0 up && ip link set out0 up && ip link set out1 up &&"
-	    " ip route add 10.99.0.0/16 via 10.77.0.254");
+	    " ip route add 10.99.0.0/16 via 10.77.0.254 && ip route add 2001:db8:99::/48 via fe80::77 dev srv0");
 }
 
 static void close_lab(struct lab *lab)
@@ -163,7 +168,7 @@ static void follow(struct lab *lab)
 	struct pool_server *servers[SERVERS];
 
 	for (unsigned i = 0; i < SERVERS; i++) {
-		lab->server[i].index = (uint16_t)(i * 50);	/* up to 250: the whole range is used */
+		lab->server[i].index = (uint16_t)(i * 42);	/* up to 252: the whole range is used */
 		lab->server[i].endpoint.port = 53;
 		assert_int_equal(addr_parse(server_text[i], &lab->server[i].endpoint.addr), 0);
 		servers[i] = &lab->server[i];
@@ -234,6 +239,11 @@ static void read_peer_mac(const struct lab *lab, uint8_t mac[6])
 				&mac[4], &mac[5]), 6);
 }
 
+static bool all_usable_and_far(struct lab *lab)
+{
+	return all_usable(lab) && hop(lab, 6)->usable;
+}
+
 static void test_resolves(void **state)
 {
 	struct lab lab;
@@ -243,7 +253,7 @@ static void test_resolves(void **state)
 	(void)state;
 	open_lab(&lab, DP_SIDE_BOTH);
 	/* nothing was ever sent to them: the kernel is made to ask */
-	assert_true(wait_for(&lab, all_usable));
+	assert_true(wait_for(&lab, all_usable_and_far));
 	addr_parse("10.77.0.1", &own4);
 	addr_parse("fd77::1", &own6);
 	read_peer_mac(&lab, mac);
@@ -252,12 +262,13 @@ static void test_resolves(void **state)
 			continue;
 		assert_memory_equal(hop(&lab, i)->peer_mac, mac, 6);
 		assert_int_equal(hop(&lab, i)->port, 7);
-		assert_true(addr_equal(&hop(&lab, i)->own, i == 5 ? &own6 : &own4));
+		assert_true(addr_equal(&hop(&lab, i)->own, i >= 5 ? &own6 : &own4));
 		assert_string_equal(reason(&lab, i), "");
 	}
 	assert_string_equal(neigh_via(lab.neigh, &lab.server[0]), "10.77.0.3");
 	assert_string_equal(neigh_via(lab.neigh, &lab.server[1]), "10.77.0.254");
 	assert_string_equal(neigh_via(lab.neigh, &lab.server[5]), "fd77::3");
+	assert_string_equal(neigh_via(lab.neigh, &lab.server[6]), "fe80::77");
 	close_lab(&lab);
 }
 
@@ -282,6 +293,75 @@ static void test_reasons(void **state)
 	close_lab(&lab);
 }
 
+/* This kernel may have no VLAN devices: the message it would send about one. */
+static bool parse_vlan(unsigned lower, const char *kind, const uint16_t *id, uint16_t protocol, struct neigh_vlan *vlan)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = 9 };
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nlattr *info, *data;
+	bool found;
+
+	assert_non_null(msg);
+	nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO);
+	nla_put_string(msg, IFLA_IFNAME, "eth0.100");
+	if (lower)
+		nla_put_u32(msg, IFLA_LINK, lower);
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	nla_put_string(msg, IFLA_INFO_KIND, kind);
+	data = nla_nest_start(msg, IFLA_INFO_DATA);
+	if (id)
+		nla_put_u16(msg, IFLA_VLAN_ID, *id);
+	nla_put_u16(msg, IFLA_VLAN_PROTOCOL, htobe16(protocol));
+	nla_nest_end(msg, data);
+	nla_nest_end(msg, info);
+	found = neigh_vlan_parse(nlmsg_hdr(msg), vlan);
+	nlmsg_free(msg);
+	return found;
+}
+
+static void test_vlan_device(void **state)
+{
+	const uint16_t id = 100;
+	struct neigh_vlan vlan;
+
+	(void)state;
+	assert_true(parse_vlan(7, "vlan", &id, 0x8100, &vlan));
+	assert_int_equal(vlan.lower, 7);
+	assert_int_equal(vlan.id, 100);
+	assert_false(parse_vlan(7, "macvlan", &id, 0x8100, &vlan));
+	assert_false(parse_vlan(7, "vlan", &id, 0x88a8, &vlan));
+	assert_false(parse_vlan(7, "vlan", NULL, 0x8100, &vlan));
+	assert_false(parse_vlan(0, "vlan", &id, 0x8100, &vlan));
+}
+
+static void test_vlan_route(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab, DP_SIDE_BOTH);
+	assert_true(wait_for(&lab, all_usable));
+	lab.port.vlan = 100;
+	follow(&lab);
+	assert_true(none_usable(&lab));
+	assert_string_equal(reason(&lab, 0), "route leaves by srv0 with VLAN 0, port srv0 has VLAN 100");
+	close_lab(&lab);
+	open_lab(&lab, DP_SIDE_BOTH);
+	if (system("ip link add link srv0 name srv0.100 type vlan id 100 2>/dev/null") != 0) {
+		print_message("# not shown: no 802.1Q devices here\n");
+		close_lab(&lab);
+		return;
+	}
+	lab.port.vlan = 100;
+	run("ip addr add 10.66.0.1/24 dev srv0.100 && ip link set srv0.100 up && "
+	    "ip neigh replace 10.66.0.2 lladdr 02:aa:00:00:00:01 nud permanent dev srv0.100 && "
+	    "ip route replace 10.99.0.0/16 via 10.66.0.2");
+	follow(&lab);
+	assert_true(hop(&lab, 1)->usable);
+	assert_int_equal(hop(&lab, 1)->port, 7);
+	close_lab(&lab);
+}
+
 static void test_client_side(void **state)
 {
 	struct lab lab;
@@ -301,7 +381,9 @@ static bool mac_followed(struct lab *lab)
 	run_peer(lab, "ip neigh flush dev peer0");
 	run_peer(lab, "ping -c 1 -W 1 10.77.0.1 >/dev/null 2>&1 || true");
 	run_peer(lab, "ping -c 1 -W 1 -I 10.77.0.254 10.77.0.1 >/dev/null 2>&1 || true");
-	return hop(lab, 0)->usable && memcmp(hop(lab, 0)->peer_mac, new_mac, 6) == 0;
+	run_peer(lab, "ping -c 1 -W 1 fd77::1 >/dev/null 2>&1 || true");
+	return hop(lab, 0)->usable && memcmp(hop(lab, 0)->peer_mac, new_mac, 6) == 0 &&
+	       hop(lab, 5)->usable && memcmp(hop(lab, 5)->peer_mac, new_mac, 6) == 0;
 }
 
 static void test_mac_change(void **state)
@@ -517,10 +599,13 @@ static void test_close_on_exec(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("on the link, by a router, over IPv6: asked for, resolved, published", test_resolves),
+		CASE("on the link, by a router, over IPv6, by a link-local gateway: asked for, resolved, published",
+		     test_resolves),
 		CASE("what the fast path cannot reach has a reason", test_reasons),
+		CASE("D005 the kernel's VLAN devices are recognised", test_vlan_device),
+		CASE("D005 a port with a VLAN is reached by that VLAN's device only", test_vlan_route),
 		CASE("a client port is no way to a server", test_client_side),
-		CASE("D014 a server's new MAC is followed", test_mac_change),
+		CASE("D014 a server's new MAC is followed, over IPv4 and IPv6", test_mac_change),
 		CASE("D014 a router replaced in silence is followed", test_silent_mac_change),
 		CASE("a route that changes is followed, also off the ports and to an IPv6 gateway",
 		     test_route_change),

@@ -132,13 +132,15 @@ static void build_plain(struct frame *frame, bool v6, bool tagged)
 	build(frame, v6, tagged, payload, sizeof(payload));
 }
 
+static bool verify = true;
+
 static enum dp_parse parse(struct frame *frame, struct dp_flow *flow, uint8_t **payload, uint16_t *len)
 {
 	uint8_t *exact = malloc(frame->len ? frame->len : 1);
 	enum dp_parse verdict;
 
 	memcpy(exact, frame->octets, frame->len);
-	verdict = dp_packet_parse(exact, frame->len, flow, payload, len);
+	verdict = dp_packet_parse(exact, frame->len, verify, flow, payload, len);
 	if (verdict == DP_PARSE_OK || verdict == DP_PARSE_UNFINISHED)
 		*payload = frame->octets + (*payload - exact);
 	free(exact);
@@ -310,6 +312,24 @@ static void wrong_sums(void **state)
 
 	(void)state;
 	CHECK(changes);
+}
+
+static void trusted_sums(void **state)
+{
+	static const struct change changes[] = {
+		{ "IP sum", '3', 0, 10, 0x1234, false, DP_PARSE_IP_CHECKSUM },
+		{ "UDP sum", '4', -1, 6, 0x1234, false, DP_PARSE_OK },
+		{ "payload", '4', -1, 20, 0x1234, false, DP_PARSE_OK },
+		{ "no sum over IPv4", '4', 0, 6, 0, false, DP_PARSE_OK },
+		{ "no sum over IPv6", '4', 1, 6, 0, false, DP_PARSE_UDP_CHECKSUM },
+		{ "UDP longer than IP", '4', -1, 4, 8 + PAYLOAD_LEN + 1, true, DP_PARSE_LENGTH },
+		{ "source port 0", '4', -1, 0, 0, true, DP_PARSE_SOURCE },
+	};
+
+	(void)state;
+	verify = false;
+	CHECK(changes);
+	verify = true;
 }
 
 static void unfinished_offload(void **state)
@@ -526,6 +546,7 @@ static const struct CMUnitTest cases[] = {
 	CASE("D006 lengths that contradict each other are refused", lengths_that_contradict),
 	CASE("D006 Ethernet padding is never payload", padding_is_never_payload),
 	CASE("D007 wrong checksums are told apart; none is fine over IPv4 only", wrong_sums),
+	CASE("D007 with trusted checksums UDP's are not looked at, all else is", trusted_sums),
 	CASE("D007 a sum left to an offload is accepted and told apart", unfinished_offload),
 	CASE("D022 source port 0 and impossible source addresses", impossible_sources),
 	CASE("D001 D005 D009 the answer goes back swapped, same tag and class, TTL 64, DF",

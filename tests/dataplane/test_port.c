@@ -61,6 +61,22 @@ static void test_bad(void **state)
 	}
 }
 
+static void test_vlan_offload(void **state)
+{
+	struct dp_port port = { .vlan = 100 };
+
+	(void)state;
+	assert_true(run("ethtool -K e0 rxvlan on >/dev/null"));
+	assert_int_equal(dp_port_probe(&port, "e0", DP_SIDE_BOTH, 1, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "e0 takes VLAN tags off before the filter sees them: ethtool -K e0 rxvlan off");
+	assert_true(run("ethtool -K e0 rxvlan off >/dev/null"));
+	assert_int_equal(dp_port_probe(&port, "e0", DP_SIDE_BOTH, 1, error, sizeof(error)), 0);
+	assert_int_equal(port.vlan, 100);
+	assert_true(run("ethtool -K e0 rxvlan on >/dev/null"));
+	port.vlan = 0;
+	assert_int_equal(dp_port_probe(&port, "e0", DP_SIDE_BOTH, 1, error, sizeof(error)), 0);
+}
+
 static void test_no_channels(void **state)
 {
 	struct dp_port port = { .index = 0 };
@@ -136,6 +152,7 @@ int main(void)
 	const struct CMUnitTest cases[] = {
 		CASE("a good device: index, MAC, MTU, queues, carrier", test_good),
 		CASE("unusable devices, and what mends them", test_bad),
+		CASE("D005 a VLAN on a device that takes tags off is refused, with the remedy", test_vlan_offload),
 		CASE("a device without channels has one queue", test_no_channels),
 		CASE("a bond is refused", test_bond),
 		CASE("MAC, MTU and carrier are followed; a device may go", test_changes),

@@ -106,7 +106,7 @@ static size_t pop(struct dp_trace_ring *ring, struct dp_flow *flow, uint8_t *pay
 		return 0;
 	memcpy(header, out, RECORD);
 	assert_int_equal(header[2], n - RECORD);
-	assert_int_equal(dp_packet_parse(out + RECORD, n - RECORD, flow, &found, &len), DP_PARSE_OK);
+	assert_int_equal(dp_packet_parse(out + RECORD, n - RECORD, true, flow, &found, &len), DP_PARSE_OK);
 	memcpy(payload, found, len);
 	return len;
 }

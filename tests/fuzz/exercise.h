@@ -47,7 +47,7 @@ static inline void exercise_write(const struct dp_flow *flow, const uint8_t *pay
 	memcpy(room + DP_HEADERS_MAX, payload, payload_len);
 	frame = dp_packet_write(room + DP_HEADERS_MAX, payload_len, flow);
 	PROMISE(frame >= room);
-	verdict = dp_packet_parse(frame, DP_HEADERS_MAX - (size_t)(frame - room) + payload_len, &back, &again,
+	verdict = dp_packet_parse(frame, DP_HEADERS_MAX - (size_t)(frame - room) + payload_len, true, &back, &again,
 				  &again_len);
 	/* a query for port 0, or to a multicast address, parses; its answer is one that no host may send */
 	PROMISE(verdict == DP_PARSE_OK || verdict == DP_PARSE_SOURCE);
@@ -68,7 +68,7 @@ static inline enum dp_parse exercise_frame(const uint8_t *octets, size_t len)
 	uint16_t payload_len;
 	uint8_t *payload;
 
-	verdict = dp_packet_parse(frame, len, &flow, &payload, &payload_len);
+	verdict = dp_packet_parse(frame, len, true, &flow, &payload, &payload_len);
 	if (verdict == DP_PARSE_OK || verdict == DP_PARSE_UNFINISHED) {
 		PROMISE(payload >= frame && payload + payload_len <= frame + len);
 		exercise_write(&flow, payload, payload_len);
