@@ -174,16 +174,24 @@ static void check_source_ports(struct settings *s, struct config *config)
 
 static bool is_loopback(const struct addr *addr)
 {
-	return addr_is_v4(addr) && ntohl(addr_v4_be(addr)) >> 24 == 127;
+	static const struct addr loopback_v6 = { .bytes = { [15] = 1 } };
+
+	return addr_is_v4(addr) ? ntohl(addr_v4_be(addr)) >> 24 == 127 : addr_equal(addr, &loopback_v6);
+}
+
+/* fe80::/10 says nothing without an interface. */
+static bool is_link_local_v6(const struct addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
 }
 
 /* An address that a node can have and the data plane can serve; what is wrong otherwise, or NULL. */
 static const char *address_fault(const struct addr *addr)
 {
-	if (!addr_is_v4(addr))
-		return "must be an IPv4 address";
 	if (addr_is_special(addr) && !is_loopback(addr))
 		return "must be the address of one host";
+	if (is_link_local_v6(addr))
+		return "must not be a link-local address";
 	return NULL;
 }
 
@@ -247,6 +255,8 @@ static void check_router_address(struct settings *s, const struct config *config
 	addr_format(address, text, sizeof(text));
 	if (!fault && is_loopback(address))
 		fault = "must not be a loopback address";
+	if (!fault && !addr_is_v4(address))
+		fault = "must be an IPv4 address";
 	if (fault) {
 		MISTAKE_IN(s, j, list, "", "%s: %s", text, fault);
 		return;

@@ -22,6 +22,7 @@ struct name;
 struct pool_registry;
 
 enum config_io { CONFIG_IO_XDP, CONFIG_IO_SOCKET };
+enum config_checksums { CONFIG_CHECKSUMS_VERIFY, CONFIG_CHECKSUMS_TRUST };
 enum config_checksum_rx { CONFIG_CHECKSUM_RX_BOTH, CONFIG_CHECKSUM_RX_STRICT };
 
 /* In every list the count stands right behind the pointer (struct schema_array). */
@@ -35,6 +36,7 @@ enum { CONFIG_WHERE_MAX = 512 };
 struct config_interface {
 	char name[IF_NAMESIZE];
 	int side;			/* enum dp_side */
+	uint32_t vlan;			/* 802.1Q id, 0 = untagged */
 };
 
 struct config_listen {
@@ -96,6 +98,8 @@ struct config {
 	int xdp_mode;			/* enum steer_mode */
 	int copy;			/* enum dp_copy */
 	uint32_t frame_size, ring_size;
+	int checksums;			/* enum config_checksums */
+	uint32_t busy_poll_us;		/* 0 = off */
 	uint32_t inflight;		/* queries in flight per worker, a power of two */
 	/* source_ports = { first, count } */
 	uint32_t source_port_first, source_port_count;

@@ -40,6 +40,7 @@
 enum {
 	RECLAIM_MS = 100,
 	HANDOVER_SLOTS = 256,
+	FRAME_SIZE_MAX = 4096,
 	SOURCE_PORTS_LOG2_MAX = 14,	/* with 16 bits of id: the permutation's 30 */
 };
 
@@ -213,6 +214,16 @@ static void divide_source_ports(struct node *node)
 									   : SOURCE_PORTS_LOG2_MAX;
 }
 
+/* No fault: the kernel answers them. But an operator who has set a large MTU should know. */
+static void note_mtu(const struct dp_port *port, unsigned frame_size)
+{
+	unsigned longest = port->mtu + DP_ETHERNET_MAX, room = frame_size - DP_XSK_HEADROOM;
+
+	if (longest > room)
+		log_info("%s: MTU %u: frames over %u octets take the kernel's way%s", port->name, port->mtu, room,
+			 frame_size < FRAME_SIZE_MAX ? "; xdp.frame_size = 4096 takes longer ones" : "");
+}
+
 static int open_ports(struct node *node, char *error, size_t size)
 {
 	const struct config *config = node->config;
@@ -222,16 +233,20 @@ static int open_ports(struct node *node, char *error, size_t size)
 		return 0;
 	for (size_t i = 0; i < config->n_interfaces; i++) {
 		struct dp_port *port = &node->port[i];
-		int err = dp_port_probe(port, config->interfaces[i].name,
-					(enum dp_side)config->interfaces[i].side, wanted, error, size);
+		int err;
 
+		port->vlan = (uint16_t)config->interfaces[i].vlan;
+		err = dp_port_probe(port, config->interfaces[i].name,
+				    (enum dp_side)config->interfaces[i].side, wanted, error, size);
 		if (err)
 			return err;
+		note_mtu(port, config->frame_size);
 		port->index = (unsigned)i;
 		node->shared.port[i] = port;
 		node->shared.ports++;
 	}
 	node->shared.workers = choose_workers(node);
+	node->shared.trust_checksums = config->checksums == CONFIG_CHECKSUMS_TRUST;
 	divide_source_ports(node);
 	return 0;
 }
@@ -287,9 +302,11 @@ static int attach_filter(struct node *node, char *error, size_t size)
 {
 	for (unsigned i = 0; i < node->shared.ports; i++) {
 		struct dp_port *port = &node->port[i];
-		int err = steer_attach(node->steer, i, port->ifindex,
-				       (enum steer_mode)node->config->xdp_mode, &port->mode, error, size);
+		int err;
 
+		steer_set_vlan(node->steer, i, port->vlan);
+		err = steer_attach(node->steer, i, port->ifindex, (enum steer_mode)node->config->xdp_mode,
+				   &port->mode, error, size);
 		if (err)
 			return err;
 	}
@@ -302,6 +319,7 @@ static int open_umem(struct node *node, char *error, size_t size)
 		.frame_size = node->config->frame_size,
 		.ring_size = node->config->ring_size,
 		.copy = (enum dp_copy)node->config->copy,
+		.busy_poll_us = node->config->busy_poll_us,
 	};
 
 	if (is_socket_mode(node))

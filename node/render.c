@@ -206,13 +206,18 @@ static void render_ports(FILE *out, const json_t *d)
 
 	if (!json_array_size(ports))
 		return;
-	t = table_new("PORT|SIDE|FILTER|MEMORY|>QUEUES|>MTU|CARRIER|MAC");
+	t = table_new("PORT|SIDE|FILTER|WANTED|MEMORY|>QUEUES|>RING|>FRAME|>BUSY POLL us|>VLAN|>MTU|CARRIER|MAC");
 	json_array_foreach(ports, i, port) {
 		table_text(t, text_of(port, "name"));
 		table_text(t, text_of(port, "side"));
 		table_text(t, text_of(port, "mode"));
+		table_text(t, text_of(port, "mode_wanted"));
 		table_text(t, pick(flag_of(port, "zero_copy"), "zero-copy", "copy"));
 		table_number(t, number_of(port, "queues"));
+		table_number(t, number_of(port, "ring_size"));
+		table_number(t, number_of(port, "frame_size"));
+		table_number(t, number_of(port, "busy_poll_us"));
+		table_number(t, number_of(port, "vlan"));
 		table_number(t, number_of(port, "mtu"));
 		table_text(t, pick(flag_of(port, "carrier"), "yes", "NO"));
 		table_text(t, text_of(port, "mac"));

@@ -40,6 +40,7 @@ static const char *const io_words[] = { "xdp", "socket", NULL };			/* config_io 
 static const char *const side_words[] = { "client", "server", "both", NULL };		/* dp_side */
 static const char *const mode_words[] = { "auto", "native", "generic", NULL };		/* steer_mode */
 static const char *const copy_words[] = { "auto", "zero-copy", "copy", NULL };		/* dp_copy */
+static const char *const verify_words[] = { "verify", "trust", NULL };			/* config_checksums */
 static const char *const kind_words[] = { "authoritative", "recursive", NULL };		/* pool_kind */
 static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
 static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* vrrp_checksum */
@@ -81,6 +82,12 @@ static const struct schema_key xdp_keys[] = {
 	{ "ring_size", SCHEMA_INT, .restart = true, .min = 64, .max = 32768, .fallback = "2048",
 	  MEMBER(config, ring_size),
 	  .help = "Entries of each AF_XDP ring; a power of two." },
+	{ "checksums", SCHEMA_ENUM, .restart = true, .fallback = "\"verify\"", .words = verify_words,
+	  .min = CONFIG_CHECKSUMS_VERIFY, MEMBER(config, checksums),
+	  .help = "UDP checksums of what comes in: verified here, or trusted where the card has done it." },
+	{ "busy_poll_us", SCHEMA_INT, .restart = true, .min = 0, .max = 1000, .fallback = "0", .unit = "us",
+	  MEMBER(config, busy_poll_us),
+	  .help = "Let the worker run the card's receive loop itself for up to this time; 0: not." },
 	{ 0 }
 };
 
@@ -101,12 +108,15 @@ static const struct schema_key interface_keys[] = {
 	{ "side", SCHEMA_ENUM, .restart = true, .fallback = "\"both\"", .words = side_words,
 	  .min = DP_SIDE_CLIENT, MEMBER(config_interface, side),
 	  .help = "Who is reached through it." },
+	{ "vlan", SCHEMA_INT, .restart = true, .min = 0, .max = 4094, .fallback = "0",
+	  MEMBER(config_interface, vlan),
+	  .help = "802.1Q tag of the fast path's frames; the rest is the kernel's. 0: those without a tag." },
 	{ 0 }
 };
 
 static const struct schema_key listen_keys[] = {
 	{ "address", SCHEMA_ADDR, .required = true, MEMBER(config_listen, address),
-	  .help = "IPv4 address of this node that clients ask." },
+	  .help = "IPv4 or IPv6 address of this node that clients ask." },
 	{ "port", SCHEMA_INT, .min = 1, .max = 65535, .fallback = "53", MEMBER(config_listen, port),
 	  .help = "UDP and TCP port." },
 	{ 0 }
@@ -180,7 +190,7 @@ static const struct schema_key acl_keys[] = {
 
 static const struct schema_key server_keys[] = {
 	{ "address", SCHEMA_ADDR, .required = true, MEMBER(config_server, address),
-	  .help = "IPv4 address of a name server." },
+	  .help = "IPv4 or IPv6 address of a name server." },
 	{ "port", SCHEMA_INT, .min = 1, .max = 65535, .fallback = "53", MEMBER(config_server, port),
 	  .help = "UDP and TCP port." },
 	{ 0 }

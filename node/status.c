@@ -218,8 +218,9 @@ json_t *status_check(const struct node *node)
 
 /* ---- the node ---- */
 
-static json_t *port_object(const struct dp_port *port)
+static json_t *port_object(const struct node *node, const struct dp_port *port)
 {
+	const struct config *config = node->config;
 	json_t *object = json_object();
 	uint8_t mac[6];
 	char text[18];
@@ -230,8 +231,13 @@ static json_t *port_object(const struct dp_port *port)
 	document_text(object, "name", port->name);
 	document_text(object, "side", dp_side_name(port->side));
 	document_text(object, "mode", steer_mode_name(port->mode));
+	document_text(object, "mode_wanted", steer_mode_name((enum steer_mode)config->xdp_mode));
 	document_flag(object, "zero_copy", port->zero_copy);
 	document_count(object, "queues", port->queues);
+	document_count(object, "ring_size", config->ring_size);
+	document_count(object, "frame_size", config->frame_size);
+	document_count(object, "busy_poll_us", port->busy_poll ? config->busy_poll_us : 0);
+	document_count(object, "vlan", port->vlan);
 	document_count(object, "mtu", port->mtu);
 	document_flag(object, "carrier", port->carrier);
 	document_text(object, "mac", text);
@@ -266,7 +272,7 @@ static json_t *ports_list(const struct node *node)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < node->shared.ports; i++)
-		json_array_append_new(list, port_object(node->shared.port[i]));
+		json_array_append_new(list, port_object(node, node->shared.port[i]));
 	return list;
 }
 
