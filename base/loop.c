@@ -16,8 +16,6 @@
 
 #include "base/clock.h"
 
-enum { EVENTS_MAX = 64 };
-
 int loop_init(struct loop *loop)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -73,15 +71,13 @@ int loop_fd_modify(struct loop *loop, struct loop_fd *fd, uint32_t events)
 
 void loop_fd_remove(struct loop *loop, struct loop_fd *fd)
 {
-	struct epoll_event *ready = loop->ready;
-
 	if (!fd->added)
 		return;
 	fd->added = false;
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd->fd, NULL);
 	for (int i = 0; i < loop->ready_count; i++) {
-		if (ready[i].data.ptr == fd)
-			ready[i].data.ptr = NULL;
+		if (loop->ready[i].data.ptr == fd)
+			loop->ready[i].data.ptr = NULL;
 	}
 }
 
@@ -178,28 +174,25 @@ static int64_t wait_ns(const struct loop *loop, int max_wait_ms)
 	return wait;
 }
 
-int loop_turn(struct loop *loop, int max_wait_ms)
+int loop_wait(struct loop *loop, int max_wait_ms)
 {
-	struct epoll_event ready[EVENTS_MAX];
 	int64_t wait = wait_ns(loop, max_wait_ms);
 	struct timespec limit = { wait / CLOCK_NS_PER_S, wait % CLOCK_NS_PER_S };
-	int n = epoll_pwait2(loop->epoll_fd, ready, EVENTS_MAX, wait < 0 ? NULL : &limit, NULL);
+	int n = epoll_pwait2(loop->epoll_fd, loop->ready, LOOP_EVENTS_MAX, wait < 0 ? NULL : &limit, NULL);
 
-	if (n < 0) {
-		if (errno != EINTR)
-			return -errno;
-		n = 0;
-	}
+	loop->ready_count = n < 0 ? 0 : n;
 	loop->now_ns = clock_mono_ns();
-	loop->ready = ready;
-	loop->ready_count = n;
-	for (int i = 0; i < n; i++) {
-		struct loop_fd *fd = ready[i].data.ptr;
+	return n < 0 && errno != EINTR ? -errno : 0;
+}
+
+void loop_dispatch(struct loop *loop)
+{
+	for (int i = 0; i < loop->ready_count; i++) {
+		struct loop_fd *fd = loop->ready[i].data.ptr;
 
 		if (fd)
-			fd->on_ready(fd, ready[i].events);
+			fd->on_ready(fd, loop->ready[i].events);
 	}
-	loop->ready = NULL;
 	loop->ready_count = 0;
 	while (loop->timers && loop->timers->due_ns <= loop->now_ns) {
 		struct loop_timer *timer = loop->timers;
@@ -207,7 +200,15 @@ int loop_turn(struct loop *loop, int max_wait_ms)
 		loop_timer_stop(loop, timer);
 		timer->on_due(timer, loop->now_ns);
 	}
-	return 0;
+}
+
+int loop_turn(struct loop *loop, int max_wait_ms)
+{
+	int err = loop_wait(loop, max_wait_ms);
+
+	if (!err)
+		loop_dispatch(loop);
+	return err;
 }
 
 int loop_run(struct loop *loop)

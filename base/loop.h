@@ -10,6 +10,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+
+enum { LOOP_EVENTS_MAX = 64 };		/* handled in one turn */
 
 struct loop;
 struct loop_fd;
@@ -34,7 +37,7 @@ struct loop {
 	struct loop_timer *timers;	/* earliest first */
 	uint64_t now_ns;		/* read once per turn */
 	_Atomic bool stopping;
-	void *ready;			/* events of the turn under way; loop.c's own */
+	struct epoll_event ready[LOOP_EVENTS_MAX];	/* events of the turn under way; loop.c's own */
 	int ready_count;
 };
 
@@ -55,6 +58,11 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 /* Waits at most max_wait_ms (-1: until something happens), runs what is ready, then due timers.
  * Returns 0, or -errno if the wait itself failed (not EINTR). */
 int loop_turn(struct loop *loop, int max_wait_ms);
+
+/* The two halves of a turn, for a thread that has something to do between waking up and handling what it woke up
+ * for; removing an fd there is allowed. */
+int loop_wait(struct loop *loop, int max_wait_ms);
+void loop_dispatch(struct loop *loop);
 
 /* Turns until loop_stop(). */
 int loop_run(struct loop *loop);
