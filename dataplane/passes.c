@@ -80,8 +80,15 @@ static void count(struct dp_worker *worker, enum dp_counter counter)
 /* The one outcome of a query; the node's own are in no count. */
 static void settle(struct dp_worker *worker, uint8_t origin, enum dp_counter outcome)
 {
-	if (origin != DP_ORIGIN_SELF)
+	if (origin != DP_ORIGIN_SELF && outcome != DP_COUNT_LATER)
 		count(worker, outcome);
+}
+
+void dp_passes_settled(struct dp_worker *worker, enum dp_counter outcome, bool sent)
+{
+	if (sent)
+		count(worker, DP_COUNT_FRAMES_OUT);
+	count(worker, outcome);
 }
 
 static bool lease_held(const struct dp_worker *worker, uint8_t lease)
@@ -114,11 +121,11 @@ static uint64_t held_leases(const struct dp_worker *worker, uint64_t *lingering)
 	return held;
 }
 
-bool dp_passes_lease_lost(const struct dp_worker *worker)
+uint64_t dp_passes_leases_lost(const struct dp_worker *worker)
 {
 	uint64_t lingering;
 
-	return worker->held_leases && (worker->held_leases & ~held_leases(worker, &lingering));
+	return worker->held_leases ? worker->held_leases & ~held_leases(worker, &lingering) : 0;
 }
 
 void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)

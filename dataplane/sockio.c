@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * sockio.c - kernel sockets of a listen address, and datagrams with the address they came to.
- * Listeners are opened and closed on the control thread; datagrams are the stream worker's.
+ * Listeners are opened and closed on the control thread; datagrams are the workers'.
  * Contract in sockio.h.
  */
 #include "dataplane/sockio.h"
@@ -18,6 +18,7 @@
 enum {
 	BACKLOG = 511,
 	RECEIVE_BUFFER = 4 * 1024 * 1024,	/* a burst of some ten thousand queries */
+	SEND_BUFFER = 1024 * 1024,		/* what a device's transmit ring can hold */
 	CONTROL_ROOM = CMSG_SPACE(sizeof(struct in6_pktinfo)),	/* the larger of the two families */
 };
 
@@ -63,6 +64,18 @@ static int set_options(int fd, const struct option *options, size_t n)
 	return 0;
 }
 
+/* The forced one goes past the limits of net.core but needs a capability. */
+static void set_buffer(int fd, int forced, int usual, int octets)
+{
+	if (setsockopt(fd, SOL_SOCKET, forced, &octets, sizeof(octets)))
+		setsockopt(fd, SOL_SOCKET, usual, &octets, sizeof(octets));
+}
+
+void dp_sockio_receive_buffer(int fd, int octets)
+{
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, octets);
+}
+
 static int set_all_options(int fd, bool v4, int type)
 {
 	int err;
@@ -73,12 +86,24 @@ static int set_all_options(int fd, bool v4, int type)
 	if (type == SOCK_STREAM)
 		return set_options(fd, options_tcp, N(options_tcp));
 	dp_sockio_receive_buffer(fd, RECEIVE_BUFFER);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
 	return v4 ? set_options(fd, options_udp_v4, N(options_udp_v4)) :
 		    set_options(fd, options_udp_v6, N(options_udp_v6));
 }
 
+/* How a socket shares its address. The first of a group is bound as if it were alone: where any other socket stands,
+ * of whatever process, it is refused, and only then lets others in. */
+enum share { ALONE, FIRST, FURTHER };
+
+static int set_reuseport(int fd)
+{
+	static const struct option option = { SOL_SOCKET, SO_REUSEPORT, 1 };
+
+	return set_options(fd, &option, 1);
+}
+
 /* The socket, bound, and listening if it is TCP's; or -errno with *step saying where it failed. */
-static int open_bound(const struct endpoint *endpoint, int type, const char **step)
+static int open_bound(const struct endpoint *endpoint, int type, enum share share, const char **step)
 {
 	struct sockaddr_storage name;
 	socklen_t name_len = endpoint_to_sockaddr(endpoint, &name);
@@ -90,13 +115,16 @@ static int open_bound(const struct endpoint *endpoint, int type, const char **st
 		return -errno;
 	*step = "options of";
 	err = set_all_options(fd, name.ss_family == AF_INET, type);
+	if (!err && share == FURTHER)
+		err = set_reuseport(fd);
 	if (err)
 		goto err_close;
 	*step = "bind";
-	if (bind(fd, (struct sockaddr *)&name, name_len)) {
-		err = -errno;
+	err = bind(fd, (struct sockaddr *)&name, name_len) ? -errno : 0;
+	if (!err && share == FIRST)
+		err = set_reuseport(fd);
+	if (err)
 		goto err_close;
-	}
 	*step = "listen";
 	if (type == SOCK_STREAM && listen(fd, BACKLOG)) {
 		err = -errno;
@@ -109,11 +137,12 @@ err_close:
 	return err;
 }
 
-static int open_or_explain(const struct endpoint *endpoint, int type, char *error, size_t size)
+static int open_or_explain(const struct endpoint *endpoint, int type, enum share share, char *error,
+			   size_t size)
 {
 	char text[ENDPOINT_TEXT_MAX];
 	const char *step;
-	int fd = open_bound(endpoint, type, &step);
+	int fd = open_bound(endpoint, type, share, &step);
 
 	if (fd < 0)
 		snprintf(error, size, "%s %s %s: %s", step, endpoint_format(endpoint, text, sizeof(text)),
@@ -121,10 +150,30 @@ static int open_or_explain(const struct endpoint *endpoint, int type, char *erro
 	return fd;
 }
 
-int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, char *error,
-		     size_t size)
+static int open_udp(struct dp_listener *l, unsigned n, char *error, size_t size)
 {
-	struct dp_listener *l = calloc(1, sizeof(*l));
+	enum share share = n > 1 ? FIRST : ALONE;
+
+	for (; l->udp_fds < n; share = FURTHER) {
+		int fd = open_or_explain(&l->endpoint, SOCK_DGRAM, share, error, size);
+
+		if (fd < 0)
+			return fd;
+		l->udp_fd[l->udp_fds++] = fd;
+	}
+	return 0;
+}
+
+static void close_udp(struct dp_listener *l)
+{
+	while (l->udp_fds)
+		close(l->udp_fd[--l->udp_fds]);
+}
+
+int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, unsigned udp_fds,
+		     char *error, size_t size)
+{
+	struct dp_listener *l = calloc(1, sizeof(*l) + udp_fds * sizeof(l->udp_fd[0]));
 	int err;
 
 	if (!l) {
@@ -133,18 +182,17 @@ int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpo
 	}
 	l->endpoint = *endpoint;
 	l->refs = 1;
-	l->udp_fd = err = open_or_explain(endpoint, SOCK_DGRAM, error, size);
-	if (err < 0)
-		goto err_free;
-	l->tcp_fd = err = open_or_explain(endpoint, SOCK_STREAM, error, size);
+	err = open_udp(l, udp_fds, error, size);
+	if (err)
+		goto err_close_udp;
+	l->tcp_fd = err = open_or_explain(endpoint, SOCK_STREAM, ALONE, error, size);
 	if (err < 0)
 		goto err_close_udp;
 	*listener = l;
 	return 0;
 
 err_close_udp:
-	close(l->udp_fd);
-err_free:
+	close_udp(l);
 	free(l);
 	return err;
 }
@@ -159,16 +207,9 @@ void dp_listener_unref(struct dp_listener *listener)
 {
 	if (!listener || --listener->refs)
 		return;
-	close(listener->udp_fd);
+	close_udp(listener);
 	close(listener->tcp_fd);
 	free(listener);
-}
-
-void dp_sockio_receive_buffer(int fd, int octets)
-{
-	/* The first goes past net.core.rmem_max but needs a capability. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
 }
 
 /* Destination of a received datagram; left alone when the socket does not report it. */

@@ -13,14 +13,17 @@
 
 struct dp_listener {
 	struct endpoint endpoint;
-	int udp_fd, tcp_fd;
 	unsigned refs;			/* control thread */
+	int tcp_fd;
+	unsigned udp_fds;
+	int udp_fd[];			/* of more than one each worker has its own: the kernel spreads clients over them */
 };
 
-/* Binds both sockets (IP_FREEBIND, no SO_REUSEPORT; SO_REUSEADDR on TCP); 0 or -errno with error
- * saying which ("bind 192.0.2.1:53 TCP: ..."). Control thread. refs = 1. */
-int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, char *error,
-		     size_t size);
+/* Binds all sockets (IP_FREEBIND; SO_REUSEADDR on TCP; SO_REUSEPORT on UDP where there are several, but not so that
+ * another process finds the address free); 0 or -errno with error saying which ("bind 192.0.2.1:53 TCP: ...").
+ * Control thread. refs = 1. */
+int dp_listener_open(struct dp_listener **listener, const struct endpoint *endpoint, unsigned udp_fds,
+		     char *error, size_t size);
 struct dp_listener *dp_listener_ref(struct dp_listener *listener);
 void dp_listener_unref(struct dp_listener *listener);	/* closes with the last one; NULL allowed */
 

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stream.c - the stream worker: kernel UDP and TCP around the passes.
+ * stream.c - workers on kernel sockets: UDP and TCP around the passes.
  *
- * One thread, one epoll set. It answers what the filter leaves to the kernel (TCP, fragments, IP
- * options, a queue without a socket), and everything on a node that works without AF_XDP. Three
- * origins share its loop:
+ * With AF_XDP there is one, the stream worker. It answers what the filter leaves to the kernel (TCP,
+ * fragments, IP options, a queue without a socket). Without, socket workers share the UDP queries,
+ * each by a socket of its own (the kernel keeps to one for one client's port), and the stream worker
+ * has the TCP connections, so that their limits are counted in one place.
+ *
+ * Each is one thread with one epoll set. Up to three origins share its loop:
  *
  *   here         a UDP socket per listen address: batches in by recvmmsg, answers out by sendmmsg
  *   clients.c    TCP connections of clients
  *   upstream.c   UDP sockets and TCP connections to servers
  *
- * A turn is: begin (epoch, clock, snapshot), what is ready, housekeeping, timeouts, then everything
- * that was queued goes out. Passes only queue, so no connection is freed under them.
+ * A turn is: wait, begin (epoch, clock, snapshot), what is ready, housekeeping, timeouts, then
+ * everything that was queued goes out. Passes only queue, so no connection is freed under them. The
+ * longer a turn takes, the more the next wait finds: batches grow with the load, and nothing waits
+ * for one to become full.
+ *
+ * What becomes of an answer shows when the kernel takes it or refuses it, so UDP queries are settled
+ * when their answers are sent. Before that the leases are looked at once more.
  *
  * Buffers come from two fixed pools, small ones for datagrams and queries, a few large ones for
  * answers over TCP; a UDP answer keeps its buffer until it is sent at the end of the turn, or when
@@ -25,7 +33,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +41,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/lease.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "dataplane/clients.h"
@@ -62,6 +70,14 @@ struct buffer_pool {
 	void *memory;
 };
 
+/* A UDP answer on its way out, beside its datagram. */
+struct outgoing {
+	struct buffer *buffer;
+	int fd;				/* -1: not to be sent any more, the lease has ended */
+	uint8_t lease;
+	uint8_t outcome;		/* enum dp_counter, if it is sent */
+};
+
 /* What epoll watches of one listen entry. */
 struct entrance {
 	struct loop_fd udp, tcp;
@@ -71,10 +87,11 @@ struct entrance {
 
 struct stream {
 	struct dp_worker *worker;
+	struct dp_stream_share share;
 	struct loop loop;
 	struct loop_fd wake;
 	struct loop_timer accept_again;
-	struct dp_clients *clients;
+	struct dp_clients *clients;	/* NULL without share.tcp */
 	struct dp_upstream *upstream;
 	uint64_t conf_generation;	/* of the snapshot the entrances are from */
 	uint64_t released;		/* leases whose connections were told to end */
@@ -83,8 +100,7 @@ struct stream {
 	struct buffer_pool small, large;
 	unsigned replies;
 	struct dp_datagram reply[REPLIES_MAX];
-	struct buffer *reply_buffer[REPLIES_MAX];
-	int reply_fd[REPLIES_MAX];
+	struct outgoing outgoing[REPLIES_MAX];
 };
 
 /* ---- buffers ---- */
@@ -116,31 +132,56 @@ static void give_buffer(struct buffer *b)
 
 /* ---- UDP answers ---- */
 
-/* Sends n queued answers of one socket. One that cannot be sent is given up, not waited for: UDP
- * clients ask again, and a socket that is full stays so for longer than a turn. */
-static void send_run(int fd, const struct dp_datagram *datagrams, unsigned n)
+static void settle(struct stream *s, unsigned i, bool sent)
 {
-	while (n) {
-		int sent = dp_sockio_send(fd, datagrams, n);
+	const struct outgoing *o = &s->outgoing[i];
+	unsigned otherwise = o->fd < 0 ? DP_COUNT_DROP_LEASE : DP_COUNT_DROP_TRANSMIT;
 
-		if (sent == -EAGAIN)
-			return;
-		if (sent <= 0)
-			sent = 1;	/* the first of them is what the kernel refuses */
-		datagrams += sent;
-		n -= (unsigned)sent;
+	dp_passes_settled(s->worker, sent ? o->outcome : otherwise, sent);
+	give_buffer(o->buffer);
+}
+
+/* Sends the answers from..end, all of one socket. One that cannot be sent is given up, not waited
+ * for: UDP clients ask again, and a socket that is full stays so for longer than a turn. */
+static void send_run(struct stream *s, unsigned from, unsigned end)
+{
+	int fd = s->outgoing[from].fd;
+
+	while (from < end) {
+		int sent = fd < 0 ? -EAGAIN : dp_sockio_send(fd, &s->reply[from], end - from);
+		unsigned refused = sent == -EAGAIN ? end - from : sent <= 0;	/* else the first of them */
+
+		for (; sent > 0; sent--)
+			settle(s, from++, true);
+		for (; refused; refused--)
+			settle(s, from++, false);
+	}
+}
+
+/* Takes back the answers whose leases have ended. */
+static void cancel_replies(struct stream *s, uint64_t lost)
+{
+	for (unsigned i = 0; i < s->replies; i++) {
+		struct outgoing *o = &s->outgoing[i];
+
+		if (o->lease == LEASE_NONE || !(lost >> o->lease & 1))
+			continue;
+		o->fd = -1;
+		counters_add(&s->worker->counters[DP_COUNT_LEASE_CANCELLED], 1);
 	}
 }
 
 static void send_replies(struct stream *s)
 {
+	uint64_t lost = s->replies ? dp_passes_leases_lost(s->worker) : 0;
+
+	if (lost)
+		cancel_replies(s, lost);
 	for (unsigned i = 0, end; i < s->replies; i = end) {
-		for (end = i + 1; end < s->replies && s->reply_fd[end] == s->reply_fd[i]; end++)
+		for (end = i + 1; end < s->replies && s->outgoing[end].fd == s->outgoing[i].fd; end++)
 			;
-		send_run(s->reply_fd[i], &s->reply[i], end - i);
+		send_run(s, i, end);
 	}
-	for (unsigned i = 0; i < s->replies; i++)
-		give_buffer(s->reply_buffer[i]);
 	s->replies = 0;
 }
 
@@ -153,10 +194,10 @@ static int socket_back(const struct stream *s, const struct dp_return *back)
 
 	if (back->generation != (uint32_t)conf->generation)
 		position = dp_conf_listen(conf, &back->flow.own, back->flow.own_port);
-	return position < 0 ? -1 : conf->listen[position].listener->udp_fd;
+	return position < 0 ? -1 : conf->listen[position].listener->udp_fd[s->share.udp];
 }
 
-/* Queues p's payload and takes its buffer. */
+/* Queues p's payload and takes its buffer; send_replies() settles the query. */
 static bool reply_udp(struct stream *s, struct dp_packet *p, enum dp_counter *why)
 {
 	int fd = socket_back(s, &p->back);
@@ -168,15 +209,20 @@ static bool reply_udp(struct stream *s, struct dp_packet *p, enum dp_counter *wh
 	}
 	if (s->replies == REPLIES_MAX)
 		send_replies(s);
-	s->reply_fd[s->replies] = fd;
-	s->reply_buffer[s->replies] = p->buffer;
+	s->outgoing[s->replies] = (struct outgoing){
+		.buffer = p->buffer,
+		.fd = fd,
+		.lease = p->lease,
+		.outcome = (uint8_t)*why,
+	};
 	s->reply[s->replies] = (struct dp_datagram){
 		.data = p->payload,
 		.len = p->payload_len,
 		.flow = p->back.flow,
 	};
 	s->replies++;
-	return true;
+	*why = DP_COUNT_LATER;
+	return false;
 }
 
 /* The smallest that has the room; NULL when there is none. */
@@ -369,6 +415,27 @@ static void on_accept_again(struct loop_timer *timer, uint64_t now_ns)
 		watch(s, &s->entrance[i].tcp);
 }
 
+static void open_entrance(struct stream *s, unsigned position)
+{
+	const struct dp_listener *listener = s->worker->conf->listen[position].listener;
+	struct entrance *e = &s->entrance[position];
+
+	*e = (struct entrance){
+		.udp.on_ready = on_datagrams,
+		.tcp.on_ready = on_connections,
+		.stream = s,
+		.position = position,
+	};
+	if (s->share.udp >= 0) {
+		e->udp.fd = listener->udp_fd[s->share.udp];
+		watch(s, &e->udp);
+	}
+	if (s->share.tcp) {
+		e->tcp.fd = listener->tcp_fd;
+		watch(s, &e->tcp);
+	}
+}
+
 /* A new snapshot: its listen entries take the place of the old ones. */
 static void follow_conf(struct stream *s)
 {
@@ -380,22 +447,12 @@ static void follow_conf(struct stream *s)
 		loop_fd_remove(&s->loop, &s->entrance[i].udp);
 		loop_fd_remove(&s->loop, &s->entrance[i].tcp);
 	}
-	for (unsigned i = 0; i < conf->listens; i++) {
-		const struct dp_listener *listener = conf->listen[i].listener;
-		struct entrance *e = &s->entrance[i];
-
-		*e = (struct entrance){
-			.udp = { .fd = listener->udp_fd, .on_ready = on_datagrams },
-			.tcp = { .fd = listener->tcp_fd, .on_ready = on_connections },
-			.stream = s,
-			.position = i,
-		};
-		watch(s, &e->udp);
-		watch(s, &e->tcp);
-	}
+	for (unsigned i = 0; i < conf->listens; i++)
+		open_entrance(s, i);
 	s->entrances = conf->listens;
 	s->conf_generation = conf->generation;
-	dp_clients_follow(s->clients);
+	if (s->clients)
+		dp_clients_follow(s->clients);
 }
 
 /* ---- the loop ---- */
@@ -417,61 +474,71 @@ static void send_queued(struct stream *s)
 
 	do {
 		more = dp_upstream_flush(s->upstream);
-		more |= dp_clients_flush(s->clients);
+		more |= s->clients && dp_clients_flush(s->clients);
 	} while (more);
 	send_replies(s);
 }
 
-static void turn(struct stream *s)
+static void release_connections(struct stream *s)
+{
+	uint64_t lingering = s->worker->lingering;
+
+	if (s->clients && (lingering & ~s->released))
+		dp_clients_release(s->clients, lingering & ~s->released);
+	s->released = lingering;
+}
+
+/* The passes begin between waking up and handling what is ready. */
+static void turn(struct stream *s, int max_wait_ms)
 {
 	struct dp_worker *worker = s->worker;
 
-	dp_passes_begin(worker, clock_mono_ns());
+	epoch_sleep(worker->reader);
+	loop_wait(&s->loop, max_wait_ms);
+	dp_passes_begin(worker, s->loop.now_ns);
 	follow_conf(s);
-	if (worker->lingering & ~s->released)
-		dp_clients_release(s->clients, worker->lingering & ~s->released);
-	s->released = worker->lingering;
-	loop_turn(&s->loop, 0);
+	release_connections(s);
+	loop_dispatch(&s->loop);
 	dp_passes_housekeeping(worker);
-	dp_clients_expire(s->clients);
+	if (s->clients)
+		dp_clients_expire(s->clients);
 	send_queued(s);
-}
-
-/* The wait stands outside of loop_turn(), because the passes have to begin before anything that
- * is ready is handled. The loop's own timers are coarse and may be late by this sleep. */
-static void sleep_until_something(struct stream *s)
-{
-	struct pollfd ready = { .fd = s->loop.epoll_fd, .events = POLLIN };
-
-	epoch_sleep(s->worker->reader);
-	poll(&ready, 1, dp_passes_sleep_ms(s->worker, SLEEP_MAX_MS));
 }
 
 static void *run(void *context)
 {
 	struct dp_worker *worker = context;
 
-	pthread_setname_np(pthread_self(), "stream");
-	atomic_store(&worker->tid, gettid());
-	if (worker->shared->on_thread_start)
-		worker->shared->on_thread_start();
-	atomic_store(&worker->running, true);
-	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire)) {
-		turn(worker->io_state);
-		sleep_until_something(worker->io_state);
-	}
-	epoch_sleep(worker->reader);
-	atomic_store(&worker->running, false);
+	dp_worker_enter(worker);
+	turn(worker->io_state, 0);
+	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire))
+		turn(worker->io_state, dp_passes_sleep_ms(worker, SLEEP_MAX_MS));
+	dp_worker_leave(worker);
 	return NULL;
 }
 
 /* ---- life ---- */
 
-static int open_stream(struct stream *s, struct dp_worker *worker)
+/* Only answers over TCP are large. */
+static int open_clients(struct stream *s)
+{
+	int err = fill_pool(&s->large, LARGE_BUFFERS, LARGE_ROOM);
+
+	if (err)
+		return err;
+	s->clients = dp_clients_new(s->worker, &s->loop);
+	if (s->clients)
+		return 0;
+	free(s->large.memory);
+	return -ENOMEM;
+}
+
+static int open_stream(struct stream *s, struct dp_worker *worker, struct dp_stream_share share)
 {
 	int err;
 
 	s->worker = worker;
+	s->share = share;
 	s->accept_again.on_due = on_accept_again;
 	s->wake = (struct loop_fd){ .fd = worker->wake_fd, .on_ready = on_wake };
 	err = loop_init(&s->loop);
@@ -483,13 +550,10 @@ static int open_stream(struct stream *s, struct dp_worker *worker)
 	err = fill_pool(&s->small, SMALL_BUFFERS, DP_SOCKIO_BUFFER);
 	if (err)
 		goto err_loop;
-	err = fill_pool(&s->large, LARGE_BUFFERS, LARGE_ROOM);
+	if (s->share.tcp)
+		err = open_clients(s);
 	if (err)
 		goto err_small;
-	err = -ENOMEM;
-	s->clients = dp_clients_new(worker, &s->loop);
-	if (!s->clients)
-		goto err_large;
 	err = dp_upstream_open(&s->upstream, worker, &s->loop);
 	if (err)
 		goto err_clients;
@@ -497,7 +561,6 @@ static int open_stream(struct stream *s, struct dp_worker *worker)
 
 err_clients:
 	dp_clients_free(s->clients);
-err_large:
 	free(s->large.memory);
 err_small:
 	free(s->small.memory);
@@ -515,14 +578,14 @@ static void close_stream(struct stream *s)
 	loop_fini(&s->loop);
 }
 
-int dp_stream_start(struct dp_worker *worker)
+int dp_stream_start(struct dp_worker *worker, struct dp_stream_share share)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	int err;
 
 	if (!s)
 		return -ENOMEM;
-	err = open_stream(s, worker);
+	err = open_stream(s, worker, share);
 	if (err)
 		goto err_free;
 	worker->io = &stream_io;
@@ -555,5 +618,5 @@ unsigned dp_stream_connections(const struct dp_worker *worker)
 {
 	const struct stream *s = worker->io_state;
 
-	return s ? dp_clients_count(s->clients) : 0;
+	return s && s->clients ? dp_clients_count(s->clients) : 0;
 }

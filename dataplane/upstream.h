@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * upstream.h - the kernel path to servers: UDP sockets on random ports, and TCP connections that
- * are kept and pipelined. Stream worker's thread unless said otherwise.
+ * are kept and pipelined. On the worker's thread unless said otherwise.
  */
 #ifndef DATAPLANE_UPSTREAM_H
 #define DATAPLANE_UPSTREAM_H

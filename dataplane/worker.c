@@ -69,7 +69,7 @@ static bool reply_by_kernel(struct dp_worker *worker, struct dp_packet *p)
 	const struct dp_datagram datagram = { .flow = *flow, .data = p->payload, .len = p->payload_len };
 	int listen = dp_conf_listen(worker->conf, &flow->own, flow->own_port);
 
-	if (listen < 0 || dp_sockio_send(worker->conf->listen[listen].listener->udp_fd, &datagram, 1) != 1)
+	if (listen < 0 || dp_sockio_send(worker->conf->listen[listen].listener->udp_fd[0], &datagram, 1) != 1)
 		return false;
 	counters_add(&worker->counters[DP_COUNT_REPLY_KERNEL], 1);
 	give(worker, p);
@@ -320,25 +320,11 @@ static bool turn(struct dp_worker *worker, unsigned sockets)
 		done += receive_batch(worker, s, &handed);
 	done += receive_handed(worker);
 	dp_passes_housekeeping(worker);
-	if (dp_passes_lease_lost(worker))
+	if (dp_passes_leases_lost(worker))
 		counters_add(&worker->counters[DP_COUNT_LEASE_CANCELLED], dp_rings_cancel(worker->io_state));
 	unsent = dp_rings_flush(worker->io_state);
 	wake_receivers(worker, handed);
 	return done || unsent;
-}
-
-static void name_and_pin(const struct dp_worker *worker)
-{
-	char name[16];
-	cpu_set_t set;
-
-	snprintf(name, sizeof(name), "worker %u", worker->index);
-	pthread_setname_np(pthread_self(), name);
-	if (worker->cpu < 0)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET(worker->cpu, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 static void *run(void *context)
@@ -350,17 +336,12 @@ static void *run(void *context)
 
 	for (unsigned s = 0; s < sockets && n < POLL_MAX; s++)
 		fds[n++] = (struct pollfd){ dp_rings_fd(worker->io_state, s), POLLIN, 0 };
-	name_and_pin(worker);
-	atomic_store(&worker->tid, gettid());
-	if (worker->shared->on_thread_start)
-		worker->shared->on_thread_start();
-	atomic_store(&worker->running, true);
+	dp_worker_enter(worker);
 	while (!atomic_load_explicit(&worker->stopping, memory_order_acquire)) {
 		if (!turn(worker, sockets))
 			sleep_until_something(worker, fds, n);
 	}
-	epoch_sleep(worker->reader);
-	atomic_store(&worker->running, false);
+	dp_worker_leave(worker);
 	return NULL;
 }
 
@@ -393,7 +374,7 @@ struct dp_worker *dp_worker_new(struct dp_shared *shared, unsigned index, unsign
 		return NULL;
 	}
 	memset(worker->loads, 0, loads_size);
-	if (index < DP_WORKERS_MAX)
+	if (index < DP_WORKERS_MAX && shared->source_port_base)
 		worker->source_port = (uint16_t)(shared->source_port_base + (index << ports_log2));
 	return worker;
 }
@@ -410,6 +391,36 @@ void dp_worker_free(struct dp_worker *worker)
 	counters_free(worker->counters);
 	free(worker->batch);
 	free(worker);
+}
+
+static void name_and_pin(const struct dp_worker *worker)
+{
+	char name[16] = "stream";
+	cpu_set_t set;
+
+	if (worker->index != DP_STREAM)
+		snprintf(name, sizeof(name), "worker %u", worker->index % DP_WORKERS_MAX);
+	pthread_setname_np(pthread_self(), name);
+	if (worker->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(worker->cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+void dp_worker_enter(struct dp_worker *worker)
+{
+	name_and_pin(worker);
+	atomic_store(&worker->tid, gettid());
+	if (worker->shared->on_thread_start)
+		worker->shared->on_thread_start();
+	atomic_store(&worker->running, true);
+}
+
+void dp_worker_leave(struct dp_worker *worker)
+{
+	epoch_sleep(worker->reader);
+	atomic_store(&worker->running, false);
 }
 
 int dp_worker_start(struct dp_worker *worker, struct dp_rings *rings)

@@ -5,7 +5,7 @@
  *   passes.c   parse, route, admit, answer, choose, forward; and for answers decode, validate, adopt.
  *              Knows payloads and flows, no rings and no headers.
  *   worker.c   the packet worker's thread: AF_XDP receive and transmit around the passes.
- *   stream.c   the stream worker's thread: kernel UDP and TCP around the same passes.
+ *   stream.c   the stream worker's thread, and the socket workers': kernel UDP and TCP around the same passes.
  *
  * An origin's receive and transmit are five functions, struct dp_io.
  */
@@ -73,10 +73,14 @@ struct dp_packet {
 
 struct dp_worker;
 
+#define DP_COUNT_LATER DP_COUNTERS		/* no outcome yet */
+
 /* What an origin does for the passes; every function runs on the worker's thread. */
 struct dp_io {
 	/* Sends p->payload to p->back; takes the buffer. Counts a full ring or a gone client itself by returning
-	 * false; the outcome of the query is then DROP_TRANSMIT or CLIENT_GONE, which *why receives. */
+	 * false; the outcome of the query is then DROP_TRANSMIT or CLIENT_GONE, which *why receives. *why comes
+	 * in as the outcome of an answer that is sent; where that shows later only, it goes out as
+	 * DP_COUNT_LATER, and dp_passes_settled() is called then. */
 	bool (*reply)(struct dp_worker *worker, struct dp_packet *p, enum dp_counter *why);
 	/* Sends p->payload to attempt->server from attempt->own_port; takes the buffer. Fills attempt->own. False:
 	 * not sent, the buffer is still p's. */
@@ -108,7 +112,7 @@ struct dp_shared {
 	struct pool_registry *registry;
 	struct dp_port *port[DP_PORTS_MAX];
 	unsigned ports;
-	unsigned workers;			/* packet workers; 0 with io = socket */
+	unsigned workers;			/* packet workers, or socket workers with io = socket */
 	bool trust_checksums;			/* UDP's, of received frames: the card has verified them */
 	uint16_t source_port_base;		/* AF_XDP; host order */
 	unsigned source_ports_log2;		/* per worker */
@@ -155,9 +159,9 @@ struct dp_worker {
 /* Boundary of a batch: epoch, clock, snapshot, next hops, leases, trace. */
 void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns);
 
-/* Have leases ended since the batch began? Asked before its frames leave: rings and sockets hold what a frozen process
- * prepared long ago. */
-bool dp_passes_lease_lost(const struct dp_worker *worker);
+/* Bits of the leases that have ended since the batch began. Asked before its frames leave: rings and sockets hold what
+ * a frozen process prepared long ago. */
+uint64_t dp_passes_leases_lost(const struct dp_worker *worker);
 
 /* A query in packet p (payload, back, buffer set). Runs parse .. forward over worker->batch[0 .. batch_len) and
  * transmits; afterwards every buffer has been taken or given and batch_len is 0. */
@@ -172,6 +176,10 @@ void dp_passes_unreachable(struct dp_worker *worker, uint16_t own_port, uint16_t
 
 /* Timeouts (SERVFAIL), canary and fast-path checks. Once per batch, cheap when nothing is due. */
 void dp_passes_housekeeping(struct dp_worker *worker);
+
+/* What became of an answer that io->reply kept (DP_COUNT_LATER): the outcome it came with when it was sent, else why
+ * it was not. */
+void dp_passes_settled(struct dp_worker *worker, enum dp_counter outcome, bool sent);
 
 /* The answer to a query of the node itself (origin SELF). io->reply of every origin calls it. */
 void dp_passes_self(struct dp_worker *worker, struct dp_packet *p);
@@ -193,10 +201,21 @@ void dp_worker_stop(struct dp_worker *worker);
 /* Wakes it if it sleeps. Any thread. */
 void dp_worker_wake(struct dp_worker *worker);
 
+/* The first and the last that the thread of any worker does. */
+void dp_worker_enter(struct dp_worker *worker);
+void dp_worker_leave(struct dp_worker *worker);
+
 /* ---- stream.c ---- */
 
-/* Starts the stream worker's thread (worker index DP_STREAM). 0 or -errno. */
-int dp_stream_start(struct dp_worker *worker);
+/* What a worker of kernel sockets serves. With AF_XDP the stream worker has both; without, each socket worker has one
+ * of a listener's UDP sockets, and the stream worker has TCP. */
+struct dp_stream_share {
+	int udp;			/* position of the UDP socket in every listener, -1 = none */
+	bool tcp;			/* clients' connections */
+};
+
+/* Starts the thread of the stream worker (index DP_STREAM) or of a socket worker. 0 or -errno. */
+int dp_stream_start(struct dp_worker *worker, struct dp_stream_share share);
 /* After dp_worker_stop(). */
 void dp_stream_free(struct dp_worker *worker);
 /* Client connections open now. Any thread. */

@@ -54,7 +54,9 @@ static int build_listens(struct build *build)
 		if (at >= 0)
 			listen->listener = dp_listener_ref(build->old->listen[at].listener);
 		else
-			err = dp_listener_open(&listen->listener, &endpoint, build->error, build->size);
+			err = dp_listener_open(&listen->listener, &endpoint,
+					       config->udp_sockets ? config->udp_sockets : 1, build->error,
+					       build->size);
 		if (err)
 			return err;
 		conf->listens++;

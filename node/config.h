@@ -94,6 +94,7 @@ struct config {
 	char version_text[64];		/* answer to version.server CH TXT; "" = REFUSED */
 	int io;				/* enum config_io */
 	uint32_t workers;		/* 0 = min(queues, cores) */
+	unsigned udp_sockets;		/* no key: of every listen address; 0 = 1. The node's socket workers */
 	struct config_ints cpus;	/* [i] = CPU of worker i; empty = not pinned */
 	int xdp_mode;			/* enum steer_mode */
 	int copy;			/* enum dp_copy */

@@ -191,7 +191,7 @@ static unsigned count_cores(void)
 	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* As many as every port has queues, and no more than there are cores. */
+/* As many as every port has queues (sockets have none), and no more than there are cores. */
 static unsigned choose_workers(const struct node *node)
 {
 	unsigned workers = count_cores();
@@ -229,8 +229,11 @@ static int open_ports(struct node *node, char *error, size_t size)
 	const struct config *config = node->config;
 	unsigned wanted = config->workers ? config->workers : 1;
 
-	if (is_socket_mode(node))
+	if (is_socket_mode(node)) {
+		node->shared.workers = choose_workers(node);
+		node->config->udp_sockets = node->shared.workers;
 		return 0;
+	}
 	for (size_t i = 0; i < config->n_interfaces; i++) {
 		struct dp_port *port = &node->port[i];
 		int err;
@@ -353,10 +356,11 @@ static bool make_handover(struct node *node, unsigned from)
 
 static int make_workers(struct node *node, char *error, size_t size)
 {
-	bool made = true;
+	bool sockets = is_socket_mode(node), made = true;
 
 	for (unsigned i = 0; made && i < node->shared.workers; i++)
-		made = make_worker(node, i, node->shared.source_ports_log2) && make_handover(node, i);
+		made = sockets ? make_worker(node, i, DP_UPSTREAM_PORTS_LOG2) :
+				 make_worker(node, i, node->shared.source_ports_log2) && make_handover(node, i);
 	made = made && make_worker(node, DP_STREAM, DP_UPSTREAM_PORTS_LOG2);
 	return made ? 0 : fail(error, size, "workers", -ENOMEM);
 }
@@ -394,19 +398,29 @@ static void begin_guarded_thread(void)
 	privs_drop_all();
 }
 
+static int start_worker(struct node *node, unsigned index)
+{
+	struct dp_worker *worker = node->shared.worker[index];
+
+	if (is_socket_mode(node))
+		return dp_stream_start(worker, (struct dp_stream_share){ .udp = (int)index });
+	return dp_worker_start(worker, dp_umem_rings(node->umem, index));
+}
+
 static int start_workers(struct node *node, char *error, size_t size)
 {
+	struct dp_stream_share rest = { .udp = is_socket_mode(node) ? -1 : 0, .tcp = true };
 	int err;
 
 	node->shared.on_thread_start = node->guard ? begin_guarded_thread : privs_drop_all;
 	for (unsigned i = 0; i < node->shared.workers; i++) {
-		err = dp_worker_start(node->shared.worker[i], dp_umem_rings(node->umem, i));
+		err = start_worker(node, i);
 		if (err)
-			return fail(error, size, "packet worker", err);
+			return fail(error, size, "worker", err);
 		node->workers_started++;
 		name_thread(node->shared.worker[i]);
 	}
-	err = dp_stream_start(node->shared.worker[DP_STREAM]);
+	err = dp_stream_start(node->shared.worker[DP_STREAM], rest);
 	if (err)
 		return fail(error, size, "stream worker", err);
 	node->stream_started = true;
@@ -505,10 +519,10 @@ int node_run(struct node *node)
 {
 	int err;
 
-	log_info("tandemd " TANDEM_VERSION " node %s: started in %u ms, %u packet workers on %u ports",
+	log_info("tandemd " TANDEM_VERSION " node %s: started in %u ms, %u %s workers on %u ports",
 		 node->config->node_name,
-		 (unsigned)((clock_mono_ns() - node->started_ns) / CLOCK_NS_PER_MS),
-		 node->shared.workers, node->shared.ports);
+		 (unsigned)((clock_mono_ns() - node->started_ns) / CLOCK_NS_PER_MS), node->shared.workers,
+		 is_socket_mode(node) ? "socket" : "packet", node->shared.ports);
 	notify_ready();
 	err = loop_run(&node->loop);
 	notify_stopping();
@@ -519,8 +533,11 @@ int node_run(struct node *node)
 
 static void stop_workers(struct node *node)
 {
-	for (unsigned i = 0; i < node->workers_started; i++)
+	for (unsigned i = 0; i < node->workers_started; i++) {
 		dp_worker_stop(node->shared.worker[i]);
+		if (is_socket_mode(node))
+			dp_stream_free(node->shared.worker[i]);
+	}
 	if (node->stream_started) {
 		dp_worker_stop(node->shared.worker[DP_STREAM]);
 		dp_stream_free(node->shared.worker[DP_STREAM]);

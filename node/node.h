@@ -48,7 +48,7 @@ struct node {
 	struct dp_umem *umem;
 	struct neigh *neigh;
 	struct lease_page no_leases;		/* stands in for the filter's page with io = socket, if vrrp has none */
-	unsigned workers_started;		/* packet workers whose thread runs */
+	unsigned workers_started;		/* packet or socket workers whose thread runs */
 	bool stream_started;
 
 	/* servers, by pool_server.index */

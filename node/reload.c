@@ -55,6 +55,7 @@ static int prepare(struct reload *r)
 		return err;
 	if (!config_may_reload(old, r->config, r->error, sizeof(r->error)))
 		return -EINVAL;
+	r->config->udp_sockets = old->udp_sockets;
 	return config_build(r->config, node_conf(r->node), &r->node->registry, r->begun_ns, &r->conf,
 			    r->error, sizeof(r->error));
 }

@@ -56,7 +56,7 @@ static const struct schema_key node_keys[] = {
 	  .help = "How queries come in: AF_XDP on the interfaces, or kernel sockets only." },
 	{ "workers", SCHEMA_INT, .restart = true, .min = 0, .max = DP_WORKERS_MAX, .fallback = "0",
 	  MEMBER(config, workers),
-	  .help = "Packet workers; every interface needs as many queues. 0: as many as queues and cores allow." },
+	  .help = "Workers. With AF_XDP every interface needs as many queues. 0: as many as cores and queues allow." },
 	{ "cpus", SCHEMA_CPU_LIST, .restart = true, .min = 1, .max = DP_WORKERS_MAX,
 	  MEMBER(config, cpus),
 	  .help = "CPU of each worker, first to last. Without it workers are not pinned." },

@@ -1,290 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_stream.c - the stream worker end to end on loopback: its thread, the real passes, a name
- * server of our own (responder.h) behind it.
- *
- *   test's clients  --UDP, TCP-->  127.0.0.1 and ::1, free port  --UDP, TCP-->  127.0.0.2 (pool "live")
- *                                                                               127.0.0.3 (pool "dead", "dead.":
- *                                                                                          nobody listens there)
+ * test_stream.c - the stream worker alone, with UDP and TCP: the node of streamnode.h.
  */
-#include "dataplane/worker.h"
+#include "tests/dataplane/streamnode.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <stdio.h>
 #include <sys/resource.h>
-
-#include "base/counters.h"
-#include "base/lease.h"
-#include "dataplane/acl.h"
-#include "dataplane/sockio.h"
-#include "dataplane/upstream.h"
-#include "pools/local.h"
-#include "pools/suffix.h"
-#include "tests/dataplane/message.h"
-#include "tests/dataplane/responder.h"
-#include "tests/tap.h"
-
-enum {
-	IDLE_MS = 400,
-	CONNECTIONS = 8,
-	TIMEOUT_MS = 800,		/* of a query in the pools */
-	DEADLINE_MS = 3000,		/* of anything the tests wait for */
-	RCODE_MASK = 15,
-};
-
-static struct dp_shared shared;
-static struct pool_registry registry;
-static struct lease_page leases;
-static struct responder responder;
-static struct dp_listener *listener_v4, *listener_v6;
-static struct dp_worker *worker;
-
-/* ---- the node ---- */
-
-static struct dp_listener *open_listener(const char *address)
-{
-	struct dp_listener *listener;
-	char error[128];
-
-	for (unsigned i = 0; i < 20; i++) {
-		struct responder probe;
-		bool bound = responder_bind(&probe, address);
-
-		assert_true(bound);
-		close(probe.udp_fd);
-		close(probe.listen_fd);
-		if (!dp_listener_open(&listener, &probe.endpoint, error, sizeof(error)))
-			return listener;
-	}
-	fail_msg("%s", error);
-	return NULL;
-}
-
-static void add_pool(struct dp_conf *conf, const char *name, const struct endpoint *server)
-{
-	struct pool *pool = calloc(1, sizeof(*pool));
-
-	pool->kind = POOL_RECURSIVE;
-	pool->timeout_ms = TIMEOUT_MS;
-	pool->index = conf->n_pools;
-	pool->members = 1;
-	pool->member[0] = pool_registry_get(&registry, name, server, 1);
-	strcpy(pool->name, name);
-	conf->pools[conf->n_pools++] = pool;
-}
-
-static void add_listener(struct dp_conf *conf, struct dp_listener *listener)
-{
-	conf->listen[conf->listens++] = (struct dp_listen){
-		.endpoint = listener->endpoint,
-		.lease = LEASE_NONE,
-		.listener = dp_listener_ref(listener),
-	};
-}
-
-static struct dp_conf *new_conf(uint64_t generation)
-{
-	struct dp_acl_rule all[2] = { { .allow = true }, { .allow = true } };
-	struct suffix_builder *suffixes = suffix_builder_new();
-	struct dp_conf *conf = calloc(1, sizeof(*conf));
-	struct endpoint dead = responder.endpoint;
-	struct name name;
-
-	assert_int_equal(addr_parse("127.0.0.3", &dead.addr), 0);
-	add_pool(conf, "live", &responder.endpoint);
-	add_pool(conf, "dead", &dead);
-	name_from_text(".", &name);
-	suffix_builder_add(suffixes, &name, 0, NULL);
-	name_from_text("dead.", &name);
-	suffix_builder_add(suffixes, &name, 1, NULL);
-	conf->suffixes = suffix_builder_finish(suffixes);
-	suffix_builder_free(suffixes);
-	prefix_parse("0.0.0.0/0", &all[0].prefix);
-	prefix_parse("::/0", &all[1].prefix);
-	for (unsigned i = 0; i < POOL_KINDS; i++)
-		conf->acl[i] = dp_acl_new(all, 2);
-	conf->local = local_table_new("dd1", "");
-	conf->edns_size = DNS_EDNS_SIZE;
-	conf->tcp_idle_ms = IDLE_MS;
-	conf->tcp_connections = CONNECTIONS;
-	conf->generation = generation;
-	return conf;
-}
-
-static void free_conf(void *conf)
-{
-	dp_conf_free(conf);
-}
-
-/* A reload, as the control thread does it. */
-static void publish(struct dp_conf *conf)
-{
-	struct dp_conf *old = atomic_exchange(&shared.conf, conf);
-
-	assert_int_equal(epoch_retire(&shared.epoch, free_conf, old), 0);
-	dp_worker_wake(worker);
-	for (unsigned i = 0; i < DEADLINE_MS && epoch_reclaim(&shared.epoch); i++)
-		usleep(1000);
-	assert_int_equal(epoch_reclaim(&shared.epoch), 0);
-}
-
-static void publish_usual(uint64_t generation)
-{
-	struct dp_conf *conf = new_conf(generation);
-
-	add_listener(conf, listener_v4);
-	add_listener(conf, listener_v6);
-	publish(conf);
-}
-
-static int start_node(void **state)
-{
-	struct dp_conf *conf;
-
-	(void)state;
-	name_hash_init_fixed();
-	assert_true(responder_start(&responder, "127.0.0.2"));
-	listener_v4 = open_listener("127.0.0.1");
-	listener_v6 = open_listener("::1");
-	epoch_init(&shared.epoch);
-	shared.leases = &leases;
-	shared.registry = &registry;
-	conf = new_conf(1);
-	add_listener(conf, listener_v4);
-	add_listener(conf, listener_v6);
-	atomic_store(&shared.conf, conf);
-	worker = dp_worker_new(&shared, DP_STREAM, 10, DP_UPSTREAM_PORTS_LOG2);
-	assert_non_null(worker);
-	assert_int_equal(dp_stream_start(worker), 0);
-	return 0;
-}
-
-static int stop_node(void **state)
-{
-	(void)state;
-	dp_worker_stop(worker);
-	dp_stream_free(worker);
-	dp_worker_free(worker);
-	epoch_fini(&shared.epoch);
-	dp_conf_free(atomic_load(&shared.conf));
-	dp_listener_unref(listener_v4);
-	dp_listener_unref(listener_v6);
-	responder_stop(&responder);
-	return 0;
-}
-
-static uint64_t counter(enum dp_counter c)
-{
-	return counters_read(&worker->counters[c]);
-}
-
-/* Waits until a counter has grown by n over before. */
-static void wait_counter(enum dp_counter c, uint64_t before, uint64_t n)
-{
-	for (unsigned i = 0; i < DEADLINE_MS && counter(c) < before + n; i++)
-		usleep(1000);
-	assert_int_equal(counter(c), before + n);
-}
-
-static void wait_connections(unsigned n)
-{
-	for (unsigned i = 0; i < DEADLINE_MS && dp_stream_connections(worker) != n; i++)
-		usleep(1000);
-	assert_int_equal(dp_stream_connections(worker), n);
-}
-
-/* ---- a client ---- */
-
-/* A query for name, A, with EDNS, as octets behind two of length. */
-static size_t make_query(uint8_t *out, uint16_t id, const char *name)
-{
-	static struct message m;
-
-	put_header(&m, DNS_RD, 1, 0, 0, 1);
-	put_question(&m, name, DNS_TYPE_A);
-	put_opt(&m, 1232, 0, "", 0);
-	m.octets[0] = (uint8_t)(id >> 8);
-	m.octets[1] = (uint8_t)id;
-	out[0] = (uint8_t)(m.len >> 8);
-	out[1] = (uint8_t)m.len;
-	memcpy(out + 2, m.octets, m.len);
-	return m.len + 2;
-}
-
-static int connect_to(const struct dp_listener *listener, int type)
-{
-	struct sockaddr_storage name;
-	socklen_t len = endpoint_to_sockaddr(&listener->endpoint, &name);
-	int fd = socket(name.ss_family, type | SOCK_CLOEXEC, 0);
-	struct timeval deadline = { DEADLINE_MS / 1000, 0 };
-	int on = 1;
-
-	assert_true(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
-	if (type == SOCK_STREAM)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	assert_int_equal(connect(fd, (struct sockaddr *)&name, len), 0);
-	return fd;
-}
-
-static void tcp_ask(int fd, uint16_t id, const char *name)
-{
-	uint8_t query[600];
-	size_t len = make_query(query, id, name);
-
-	assert_int_equal(send(fd, query, len, MSG_NOSIGNAL), len);
-}
-
-/* Reads one framed message; its length, or -1 at the end of the connection. */
-static int tcp_read(int fd, uint8_t *out)
-{
-	uint8_t head[2];
-	int len;
-
-	if (recv(fd, head, 2, MSG_WAITALL) != 2)
-		return -1;
-	len = head[0] << 8 | head[1];
-	assert_int_equal(recv(fd, out, (size_t)len, MSG_WAITALL), len);
-	return len;
-}
-
-static void udp_ask(int fd, uint16_t id, const char *name)
-{
-	uint8_t query[600];
-	size_t len = make_query(query, id, name);
-
-	assert_int_equal(send(fd, query + 2, len - 2, 0), len - 2);
-}
-
-static unsigned id_of(const uint8_t *msg)
-{
-	return (unsigned)msg[0] << 8 | msg[1];
-}
-
-/* One question and its answer over one way; the answer must be a whole one with the right id. */
-static void check_served(const struct dp_listener *listener, int type)
-{
-	int fd = connect_to(listener, type);
-	uint8_t answer[65536];
-	ssize_t len;
-
-	if (type == SOCK_DGRAM) {
-		udp_ask(fd, 0x4711, "www.example");
-		len = recv(fd, answer, sizeof(answer), 0);
-	} else {
-		tcp_ask(fd, 0x4711, "www.example");
-		len = tcp_read(fd, answer);
-	}
-	assert_true(len > DNS_HEADER_LEN);
-	assert_int_equal(id_of(answer), 0x4711);
-	assert_int_equal(answer[3] & RCODE_MASK, DNS_RCODE_NOERROR);
-	assert_int_equal(count_of(answer, 6), 1);
-	close(fd);
-}
 
 /* ---- both ways ---- */
 
@@ -787,15 +509,16 @@ static void test_reload(void **state)
 
 static void test_outcomes(void **state)
 {
-	uint64_t outcomes = 0;
-
 	(void)state;
-	for (unsigned i = 0; i < DEADLINE_MS && atomic_load(&worker->inflight_now); i++)
-		usleep(1000);
-	for (unsigned i = 0; i < DP_OUTCOME_END; i++)
-		outcomes += counter(i);
-	assert_int_equal(outcomes, counter(DP_COUNT_QUERIES));
+	check_outcomes();
 	assert_true(atomic_load(&worker->running));
+}
+
+static int start(void **state)
+{
+	(void)state;
+	start_node(0);
+	return 0;
 }
 
 int main(void)
@@ -825,5 +548,5 @@ int main(void)
 		CASE("listeners come, go and move at a reload; connections stay", test_reload),
 		CASE("D250 every query ended in one outcome", test_outcomes),
 	};
-	return cmocka_run_group_tests(cases, start_node, stop_node);
+	return cmocka_run_group_tests(cases, start, stop_node);
 }
