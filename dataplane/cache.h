@@ -116,6 +116,9 @@ struct dp_cache_stats {
 	uint64_t no_room, crowded;		/* stores refused; entries that left because their index line was full */
 	uint64_t purged;
 	bool huge_pages;
+	/* segments: all, those being filled, in the two queues, being emptied, and empty; the sum of the last five is
+	 * all, while no worker runs */
+	uint32_t segments, open, probation, main, emptying, resting;
 };
 void dp_cache_stats(const struct dp_cache *cache, struct dp_cache_stats *stats);
 
