@@ -10,6 +10,7 @@
 #define DATAPLANE_OUTCOME_H
 
 #define DP_OUTCOMES(X) \
+	X(HIT, "hit", "answered from the cache") \
 	X(JOINED, "joined", "answered by what another query was already on its way for") \
 	X(FORWARDED_ANSWERED, "forwarded_answered", "a server's answer was sent") \
 	X(FORWARDED_TIMEOUT, "forwarded_timeout", "no server answered in time: SERVFAIL") \

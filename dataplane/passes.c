@@ -7,12 +7,13 @@
  *   parse     the message: question and OPT, name hashed label by label
  *   route     class CH to the local names, everything else by longest suffix to a pool
  *   admit     meta types, the access list of the pool's kind
- *   answer    what the node answers itself, written in place
+ *   look      the packet cache: index, entry, comparison, each for the whole batch
+ *   answer    what the node answers itself and what the cache has, written in place
  *   choose    a query for the same thing that is under way, or a new one and a member of the pool
  *   forward   the member's query, written from the key and never from the client's octets
  *
  * Answers come one at a time: find the attempt by (port, id), check that server, addresses and question are
- * those of the attempt (RFC 5452, 9.1), turn the message into each waiter's, send.
+ * those of the attempt (RFC 5452, 9.1), keep it, turn the message into each waiter's, send.
  *
  * A server that is slower than it usually is, or unreachable, is not waited for to the end: the query goes once more
  * to another member, the first answer wins. Every query earns its pool's retry_percent, a second attempt costs
@@ -31,6 +32,7 @@
 #include "dataplane/neigh.h"
 #include "dataplane/reply.h"
 #include "dataplane/trace.h"
+#include "dataplane/ttl.h"
 #include "dataplane/worker.h"
 #include "pools/local.h"
 #include "pools/policy.h"
@@ -135,6 +137,7 @@ void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)
 	/* Nothing of an earlier snapshot is touched from here on, not even by queries in flight. */
 	epoch_enter(&shared->epoch, worker->reader);
 	worker->now_ns = now_ns;
+	worker->cache_now = dp_cache_ticks(now_ns);
 	worker->conf = atomic_load(&shared->conf);
 	worker->next_hops = atomic_load(&shared->next_hops);
 	worker->trace = atomic_load(&shared->trace);
@@ -281,7 +284,9 @@ static void parse(struct dp_worker *worker)
 		p->verdict = DP_PASS;
 		p->query_verdict = (uint8_t)v;
 		p->traced = false;
+		p->cache_only = false;
 		p->pool = NULL;
+		p->entry = NULL;
 		if (v == DP_QUERY_OK)
 			continue;
 		refuse(p, refusals[v].outcome, refusals[v].rcode, EDE_NONE);
@@ -290,11 +295,13 @@ static void parse(struct dp_worker *worker)
 }
 
 /* Where the query goes, and what makes it the same as another (D130). */
-static void route_to(struct dp_packet *p, const struct pool *pool)
+static void route_to(struct dp_worker *worker, struct dp_packet *p, const struct pool *pool)
 {
 	p->pool = pool;
 	p->hash = dp_cache_hash(name_hash(&p->query.name), p->query.type, pool->id, p->query.asker.cd,
 				p->query.asker.dnssec_ok);
+	if (worker->shared->cache)
+		dp_cache_prefetch_index(worker->shared->cache, p->hash);
 }
 
 static void route(struct dp_worker *worker)
@@ -324,7 +331,7 @@ static void route(struct dp_worker *worker)
 		if (pool == SUFFIX_NOT_FOUND)
 			refuse(p, DP_COUNT_REFUSED_ROUTE, DNS_RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
 		else
-			route_to(p, conf->pools[pool]);
+			route_to(worker, p, conf->pools[pool]);
 	}
 }
 
@@ -352,6 +359,59 @@ static void admit(struct dp_worker *worker)
 	}
 }
 
+static bool is_kept(const struct dp_packet *p)
+{
+	return p->verdict == DP_PASS && p->pool->cache.enabled && p->query.class == DNS_CLASS_IN;
+}
+
+static const struct dp_cache_entry *find_entry(struct dp_worker *worker, const struct dp_packet *p)
+{
+	const struct dp_cache_key key = {
+		.hash = p->hash,
+		.name = p->query.name.wire,
+		.name_len = p->query.name.len,
+		.type = p->query.type,
+		.pool = p->pool->id,
+		.cd = p->query.asker.cd,
+		.dnssec_ok = p->query.asker.dnssec_ok,
+	};
+
+	return dp_cache_find(worker->shared->cache, &key, worker->cache_now);
+}
+
+/* The packet cache, in steps so that memory comes while other packets are worked on. */
+static void look(struct dp_worker *worker)
+{
+	struct dp_cache *cache = worker->shared->cache;
+
+	if (!cache)
+		return;
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		if (is_kept(&worker->batch[i]))
+			dp_cache_prefetch_entry(cache, worker->batch[i].hash);
+	}
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (!is_kept(p))
+			continue;
+		p->entry = find_entry(worker, p);
+		if (!p->entry)
+			continue;
+		p->verdict = DP_REPLY;
+		p->outcome = DP_COUNT_HIT;
+	}
+}
+
+static size_t write_cached(struct dp_worker *worker, const struct dp_packet *p, const struct dp_question *question)
+{
+	uint32_t age_s = p->pool->cache.no_age ? 0 :
+			 (worker->cache_now - p->entry->stored) / DP_CACHE_TICKS;
+
+	return dp_reply_cached(p->payload, p->payload_room, &p->query.asker, question, p->entry, age_s,
+			       p->pool->kind == POOL_RECURSIVE, worker->conf->edns_size);
+}
+
 static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 {
 	struct dp_question question = question_of(&p->query);
@@ -359,7 +419,9 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 
 	if (worker->trace && !worker->trace->by_server)
 		trace_received(worker, p, NULL);
-	if (p->local)
+	if (p->entry)
+		p->payload_len = (uint32_t)write_cached(worker, p, &question);
+	else if (p->local)
 		p->payload_len = (uint32_t)dp_reply_local(p->payload, &p->query.asker, &question,
 							  p->local, worker->conf->edns_size);
 	else
@@ -485,8 +547,16 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 static void choose(struct dp_worker *worker)
 {
 	for (unsigned i = 0; i < worker->batch_len; i++) {
-		if (worker->batch[i].verdict == DP_PASS)
-			choose_one(worker, &worker->batch[i]);
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict != DP_PASS)
+			continue;
+		if (!p->cache_only) {
+			choose_one(worker, p);
+			continue;
+		}
+		p->verdict = DP_DROP;
+		p->outcome = p->cache_only_outcome;
 	}
 }
 
@@ -527,6 +597,7 @@ void dp_passes_queries(struct dp_worker *worker)
 	parse(worker);
 	route(worker);
 	admit(worker);
+	look(worker);
 	answer(worker);
 	choose(worker);
 	forward(worker);
@@ -674,6 +745,32 @@ static void finish(struct dp_worker *worker, struct dp_packet *p, struct dp_infl
 	transmit_reply(worker, p);
 }
 
+/* Into the cache, if the pool, its policy and the answer are for it. An answer to what was asked before a purge is not:
+ * it may be what was purged. */
+static void keep(struct dp_worker *worker, struct dp_packet *p, const struct dp_inflight *query,
+		 const struct dp_attempt *attempt, const struct dp_answer *message)
+{
+	struct dp_shared *shared = worker->shared;
+	const struct pool *pool = dp_conf_pool(worker->conf, query->pool);
+	const struct dp_cache_key key = {
+		.hash = query->hash,
+		.name = query->name,
+		.name_len = query->name_len,
+		.type = query->type,
+		.pool = query->pool,
+		.cd = query->cd,
+		.dnssec_ok = query->dnssec_ok,
+	};
+	struct dp_ttls ttls;
+
+	if (!shared->cache || !pool || query->first.back.origin == DP_ORIGIN_SELF ||
+	    attempt->sent_ns <= atomic_load_explicit(&shared->purged_ns, memory_order_relaxed) ||
+	    dp_ttl_read(p->payload, p->payload_len, message, &pool->cache, &ttls) != DP_TTL_KEEP)
+		return;
+	dp_cache_store(shared->cache, worker->writer, &key, p->payload, p->payload_len, message, &ttls,
+		       worker->cache_now);
+}
+
 static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
 {
 	struct pool_load *load = &worker->loads[attempt->server->index];
@@ -749,6 +846,7 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 			return;
 		}
 	}
+	keep(worker, p, query, attempt, &message);
 	finish(worker, p, query, &message);
 }
 

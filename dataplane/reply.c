@@ -9,8 +9,10 @@
 #include "dataplane/reply.h"
 
 #include <string.h>
+#include "dataplane/cache.h"
 #include "dataplane/edns.h"
 #include "dataplane/query.h"
+#include "dataplane/ttl.h"
 #include "dataplane/wire.h"
 #include "pools/local.h"
 
@@ -175,9 +177,8 @@ static size_t fit(uint8_t *msg, size_t len, size_t max, const struct dp_answer *
 	return answer->question_end;
 }
 
-/* What the server said that this client may see of its flags. */
-static uint16_t passed_flags(const struct dp_answer *answer, const struct dp_asker *asker,
-			     bool recursive)
+/* What the server's flags said that this client may see. */
+static uint16_t passed_flags(uint16_t flags, const struct dp_asker *asker, bool recursive)
 {
 	uint16_t passed = DNS_TC | DNS_RA;
 
@@ -185,7 +186,7 @@ static uint16_t passed_flags(const struct dp_answer *answer, const struct dp_ask
 		passed |= DNS_AA;
 	if (asker->ad || asker->dnssec_ok)
 		passed |= DNS_AD;	/* RFC 6840, 5.8 */
-	return answer->flags & passed;
+	return flags & passed;
 }
 
 /* max: octets the client takes. len may be over what msg holds only if max is under it. */
@@ -194,7 +195,7 @@ static size_t adopt(uint8_t *msg, size_t len, size_t max, const struct dp_answer
 {
 	struct counts counts = { 1, answer->answers, answer->authorities, answer->additionals };
 	size_t opt_len = asker->edns ? DNS_OPT_LEN : 0;
-	uint16_t flags = flags_for(asker, answer->rcode) | passed_flags(answer, asker, recursive);
+	uint16_t flags = flags_for(asker, answer->rcode) | passed_flags(answer->flags, asker, recursive);
 	bool is_cut;
 
 	len = fit(msg, len, max > opt_len ? max - opt_len : 0, answer, &counts, &is_cut);
@@ -226,4 +227,55 @@ size_t dp_reply_copy(uint8_t *out, size_t room, const uint8_t *msg, size_t len,
 	}
 	memcpy(out, msg, len);
 	return dp_reply_adopt(out, len, room, answer, asker, recursive, edns_size);
+}
+
+/* As fit() does it: how much of the entry's body is sent when max octets are left for it. */
+static size_t fit_body(const struct dp_cache_entry *entry, size_t max, struct counts *counts, bool *is_cut)
+{
+	bool is_referral = !(entry->flags & DNS_AA) && !entry->answers && entry->authorities &&
+			   !(entry->flags & 0xf);
+
+	*is_cut = false;
+	if (entry->body_len <= max)
+		return entry->body_len;
+	counts->additionals = 0;
+	if (entry->authority_end <= max && !is_referral)
+		return entry->authority_end;
+	*is_cut = true;
+	counts->answers = counts->authorities = 0;
+	return 0;
+}
+
+/* Those of the entry's TTLs that stand in its first len octets; they are in order. */
+static unsigned ttls_within(const struct dp_cache_entry *entry, size_t len)
+{
+	const uint16_t *at = dp_cache_ttls(entry);
+	unsigned n = entry->ttls;
+
+	while (n && at[n - 1] >= len)
+		n--;
+	return n;
+}
+
+size_t dp_reply_cached(uint8_t *out, size_t room, const struct dp_asker *asker, const struct dp_question *question,
+		       const struct dp_cache_entry *entry, uint32_t age_s, bool recursive, uint16_t edns_size)
+{
+	struct counts counts = { 1, entry->answers, entry->authorities, entry->additionals };
+	uint16_t flags = flags_for(asker, entry->flags & 0xf) | passed_flags(entry->flags, asker, recursive);
+	size_t len = DNS_HEADER_LEN + write_question(out + DNS_HEADER_LEN, question, asker);
+	size_t max = asker->reply_max < room ? asker->reply_max : room;
+	size_t used = len + (asker->edns ? DNS_OPT_LEN : 0);
+	size_t body_len;
+	bool is_cut;
+
+	body_len = fit_body(entry, max > used ? max - used : 0, &counts, &is_cut);
+	if (is_cut)
+		flags |= DNS_TC;
+	counts.additionals += asker->edns;
+	write_header(out, asker->id, flags, &counts);
+	memcpy(out + len, dp_cache_body(entry), body_len);
+	if (age_s)
+		dp_ttl_age(out + len, dp_cache_ttls(entry), ttls_within(entry, body_len), age_s);
+	len += body_len;
+	return len + write_opt(out + len, asker, entry->flags & 0xf, -1, edns_size);
 }

@@ -359,6 +359,7 @@ struct dp_worker *dp_worker_new(struct dp_shared *shared, unsigned index, unsign
 	worker->shared = shared;
 	worker->index = index;
 	worker->reader = &shared->epoch.readers[index];
+	worker->writer = index < DP_WORKERS_MAX ? index : shared->workers;
 	worker->retry_credit = DP_RETRY_CREDIT_MAX;
 	worker->cpu = -1;
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

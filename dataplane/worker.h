@@ -24,6 +24,8 @@
 #include "dataplane/query.h"
 #include "pools/pool.h"
 
+struct dp_cache;
+struct dp_cache_entry;
 struct dp_handover;
 struct dp_next_hops;
 struct dp_port;
@@ -57,6 +59,8 @@ struct dp_packet {
 	uint8_t verdict;		/* enum dp_verdict */
 	uint8_t query_verdict;		/* enum dp_query_verdict */
 	bool traced;
+	bool cache_only;		/* a miss is not forwarded but ends as cache_only_outcome */
+	uint8_t cache_only_outcome;	/* enum dp_counter */
 	uint8_t lease;			/* of the listen address it came to */
 	uint8_t outcome;		/* enum dp_counter; of DP_REPLY and DP_DROP */
 	int8_t ede;			/* Extended DNS Error of our own answer, -1 = none */
@@ -64,6 +68,7 @@ struct dp_packet {
 	const struct local_answer *local;	/* our own answer, if it is more than an rcode */
 	const struct pool *pool;
 	uint64_t hash;			/* of the key, once there is a pool */
+	const struct dp_cache_entry *entry;	/* the answer, if it is the cache's */
 	struct dp_inflight *inflight;
 	struct dp_attempt *attempt;
 	void *buffer;			/* the origin's own (frame, datagram, connection's message) */
@@ -109,6 +114,8 @@ struct dp_shared {
 	_Atomic(struct dp_trace *) trace;	/* NULL = no capture under way */
 	struct epoch epoch;
 	struct lease_page *leases;
+	struct dp_cache *cache;			/* NULL = none */
+	_Atomic uint64_t purged_ns;		/* answers to what was asked before are not kept */
 	struct pool_registry *registry;
 	struct dp_port *port[DP_PORTS_MAX];
 	unsigned ports;
@@ -135,6 +142,7 @@ struct dp_worker {
 	uint32_t cursor[DP_POOLS_MAX];
 	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
 	uint64_t now_ns;
+	uint32_t cache_now;			/* the same in the cache's ticks */
 	uint32_t retry_credit;			/* percent of a second attempt; see passes.c */
 	uint64_t held_leases;			/* bit per lease held in this batch; LEASE_NONE needs none */
 	uint64_t lingering;			/* of them, those that answer from the port's own MAC */
@@ -144,6 +152,7 @@ struct dp_worker {
 	uint16_t batch_len;
 	/* cold below */
 	unsigned index;
+	unsigned writer;			/* its number among those that write into the cache */
 	int wake_fd;				/* eventfd: hand-over, self-check, new snapshot, stop */
 	_Atomic bool stopping;
 	_Atomic bool running;

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/cache.h"
 #include "dataplane/handover.h"
 #include "dataplane/neigh.h"
 #include "dataplane/steer.h"
@@ -331,6 +332,18 @@ static int open_umem(struct node *node, char *error, size_t size)
 			    node->shared.workers, &conf, error, size);
 }
 
+static int open_cache(struct node *node, char *error, size_t size)
+{
+	const struct dp_cache_conf conf = {
+		.memory = node->config->cache_memory,
+		.prefault = node->config->cache_prefault,
+		.epoch = &node->shared.epoch,
+		.writers = node->shared.workers + 1,
+	};
+
+	return conf.memory ? dp_cache_open(&node->shared.cache, &conf, error, size) : 0;
+}
+
 static bool make_worker(struct node *node, unsigned index, unsigned ports_log2)
 {
 	struct dp_worker *worker = dp_worker_new(&node->shared, index, log2_floor(node->config->inflight),
@@ -484,6 +497,7 @@ static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	build_snapshot,
 	attach_filter,
 	open_umem,
+	open_cache,
 	make_workers,
 	follow_servers,
 	start_workers,
@@ -580,6 +594,7 @@ void node_stop(struct node *node)
 	if (node->neigh)
 		neigh_close(node->neigh);
 	free_workers(node);
+	dp_cache_close(node->shared.cache);
 	dp_umem_close(node->umem);
 	node_vrrp_close(node->vrrp);
 	steer_close(node->steer);

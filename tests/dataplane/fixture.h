@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/lease.h"
 #include "dataplane/acl.h"
+#include "dataplane/cache.h"
 #include "dataplane/neigh.h"
 #include "dataplane/worker.h"
 #include "pools/local.h"
@@ -193,8 +194,21 @@ static void fx_up(unsigned slots_log2)
 	dp_passes_begin(fx.worker, fx.now_ns);
 }
 
+/* Gives the worker a cache that both pools use. */
+FX_UNUSED static void fx_cache(uint64_t memory)
+{
+	const struct dp_cache_conf conf = { .memory = memory, .epoch = &fx.shared.epoch, .writers = 2 };
+	char error[256];
+
+	if (dp_cache_open(&fx.shared.cache, &conf, error, sizeof(error)))
+		abort();
+	fx.auth.cache = fx.rec.cache = (struct pool_cache){ .enabled = true, .max_ttl = 86400,
+							    .max_negative_ttl = 3600, .failure_ttl = 5 };
+}
+
 static void fx_down(void)
 {
+	dp_cache_close(fx.shared.cache);
 	dp_worker_free(fx.worker);
 	suffix_table_free(fx.conf.suffixes);
 	local_table_free(fx.conf.local);
