@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/addr.h"
 
 struct dp_acl;
@@ -16,6 +17,7 @@ struct dp_acl;
 struct dp_acl_rule {
 	struct prefix prefix;
 	bool allow;
+	uint16_t value;		/* the user's own; comes back with the rule */
 };
 
 /* Nothing listed = nobody. NULL without memory. Two rules for the same prefix: the later one wins. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dataplane/acl.h"
+#include "dataplane/limit.h"
 #include "dataplane/sockio.h"
 #include "pools/local.h"
 #include "pools/suffix.h"
@@ -23,6 +24,8 @@ void dp_conf_free(struct dp_conf *conf)
 	}
 	for (unsigned i = 0; i < POOL_KINDS; i++)
 		dp_acl_free(conf->acl[i]);
+	dp_acl_free(conf->deny);
+	dp_limit_rules_free(conf->limit);
 	suffix_table_free(conf->suffixes);
 	local_table_free(conf->local);
 	free(conf);

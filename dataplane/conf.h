@@ -13,6 +13,7 @@
 #include "pools/pool.h"
 
 struct dp_acl;
+struct dp_limit_rules;
 struct dp_listener;
 struct local_table;
 struct suffix_table;
@@ -34,6 +35,8 @@ struct dp_conf {
 	uint8_t pool_of_id[POOL_IDS_MAX];	/* 1 + position in pools; 0 = not in this snapshot */
 	struct name *probe_name[DP_POOLS_MAX];	/* of the fast-path check; NULL without probe */
 	struct dp_acl *acl[POOL_KINDS];
+	struct dp_acl *deny;			/* whom a rule matches is not answered; NULL = nobody */
+	struct dp_limit_rules *limit;		/* NULL = no limits */
 	struct local_table *local;
 	uint16_t edns_size;			/* toward clients and servers */
 	uint32_t tcp_idle_ms;

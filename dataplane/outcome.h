@@ -36,6 +36,11 @@
 	X(DROP_FULL, "drop_full", "no room for another query in flight: dropped") \
 	X(DROP_TRANSMIT, "drop_transmit", "no room to send it or its answer: dropped") \
 	X(DROP_LEASE, "drop_lease", "the address was not ours any more: dropped") \
+	X(DROP_DENIED, "drop_denied", "client on the deny list or blocked: dropped") \
+	X(LIMITED_SLIP, "limited_slip", "client over its limit: TC = 1") \
+	X(LIMITED_DROP, "limited_drop", "client over its limit: dropped") \
+	X(LIMITED_REFUSED, "limited_refused", "client over its limit: REFUSED") \
+	X(LIMITED_CACHE_ONLY, "limited_cache_only", "client over its limit, answer not in the cache: dropped") \
 	X(CLIENT_GONE, "client_gone", "the TCP client left before the answer")
 
 #define DP_EVENTS(X) \

@@ -6,7 +6,8 @@
  *
  *   parse     the message: question and OPT, name hashed label by label
  *   route     class CH to the local names, everything else by longest suffix to a pool
- *   admit     meta types, the access list of the pool's kind
+ *   admit     who is blocked, the access list of the pool's kind, meta types
+ *   limit     what a client and the prefixes around it may ask (limit.h)
  *   look      the packet cache: index, entry, comparison, each for the whole batch
  *   answer    what the node answers itself and what the cache has, written in place
  *   choose    a query for the same thing that is under way, or a new one and a member of the pool
@@ -29,7 +30,9 @@
 #include "base/lease.h"
 #include "dataplane/acl.h"
 #include "dataplane/cache.h"
+#include "dataplane/limit.h"
 #include "dataplane/neigh.h"
+#include "dataplane/offender.h"
 #include "dataplane/reply.h"
 #include "dataplane/trace.h"
 #include "dataplane/ttl.h"
@@ -54,6 +57,8 @@ enum {
 	SLEEP_IN_FLIGHT_MS = 4,		/* timeouts are at most that late */
 	RETRY_COST = 100,		/* percent */
 	ANSWER_ROOM = 64,		/* behind an answer, for the client's OPT */
+	SAMPLE = 16,			/* of so many queries within their limits one is looked at */
+	V4_CLIENT = 128, V6_CLIENT = 56,	/* what counts as a client where no rules say it */
 };
 
 /* What an unacceptable query is answered with, by the parser's verdict. */
@@ -141,6 +146,7 @@ void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns)
 	worker->conf = atomic_load(&shared->conf);
 	worker->next_hops = atomic_load(&shared->next_hops);
 	worker->trace = atomic_load(&shared->trace);
+	worker->blocked = atomic_load(&shared->blocked);
 	worker->held_leases = held_leases(worker, &worker->lingering);
 	count(worker, DP_COUNT_BATCHES);
 }
@@ -341,10 +347,53 @@ static bool is_meta_type(uint16_t type)
 	return type == DNS_TYPE_OPT || (type >= TYPE_TKEY && type <= DNS_TYPE_AXFR);
 }
 
+/* Is the client on this list, and not the one in .value that is let through? The filter, where it knows the prefix
+ * (.allow), has chosen those from what comes by AF_XDP already. */
+static bool is_denied(struct dp_worker *worker, const struct dp_acl *list, const struct dp_return *back)
+{
+	const struct dp_acl_rule *rule = list ? dp_acl_match(list, &back->flow.peer) : NULL;
+
+	if (!rule)
+		return false;
+	if (!rule->value)
+		return true;
+	if (rule->allow && back->origin == DP_ORIGIN_XSK)
+		return false;
+	return ++worker->denied % rule->value != 0;
+}
+
+/* The node's own queries come from no client. */
+static void deny(struct dp_worker *worker)
+{
+	const struct dp_acl *list = worker->conf->deny, *blocked = worker->blocked;
+
+	if (!list && !blocked)
+		return;
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict == DP_DROP || p->back.origin == DP_ORIGIN_SELF ||
+		    (!is_denied(worker, list, &p->back) && !is_denied(worker, blocked, &p->back)))
+			continue;
+		p->verdict = DP_DROP;
+		p->outcome = DP_COUNT_DROP_DENIED;
+	}
+}
+
+/* What a stranger asks over UDP may be asked in the name of another. */
+static void bound_reply(const struct dp_conf *conf, struct dp_packet *p)
+{
+	struct dp_asker *asker = &p->query.asker;
+
+	if (conf->limit && !asker->tcp && !dp_acl_allows(conf->acl[POOL_RECURSIVE], &p->back.flow.peer))
+		asker->reply_max = dp_limit_reply_max(conf->limit, p->payload_len, asker->reply_max);
+}
+
 static void admit(struct dp_worker *worker)
 {
 	const struct dp_conf *conf = worker->conf;
 
+	deny(worker);
 	for (unsigned i = 0; i < worker->batch_len; i++) {
 		struct dp_packet *p = &worker->batch[i];
 
@@ -356,6 +405,90 @@ static void admit(struct dp_worker *worker)
 			refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 		else if (p->pool->kind == POOL_RECURSIVE && !p->query.asker.rd)
 			refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+		else if (p->pool->kind == POOL_AUTHORITATIVE)
+			bound_reply(conf, p);
+	}
+}
+
+static void note_client(struct dp_worker *worker, const struct addr *client)
+{
+	const struct dp_limit_rules *rules = worker->conf->limit;
+	struct prefix prefix = { *client, V4_CLIENT };
+
+	if (rules) {
+		prefix = dp_limit_client(rules, client);
+	} else if (!addr_is_v4(client)) {
+		prefix.len = V6_CLIENT;
+		prefix.addr.bytes[7] = 0;
+		prefix.addr.halves_be[1] = 0;
+	}
+	dp_offenders_count(worker->offenders, &prefix, SAMPLE, 0, worker->now_ns);
+}
+
+/* Looks at one query in SAMPLE, at uneven distances, so that no client falls into step with them. */
+static void sample_clients(struct dp_worker *worker)
+{
+	while (worker->until_sample < worker->batch_len) {
+		const struct dp_packet *p = &worker->batch[worker->until_sample];
+
+		if (p->back.origin != DP_ORIGIN_SELF)
+			note_client(worker, &p->back.flow.peer);
+		worker->random = worker->random * 1664525 + 1013904223;
+		worker->until_sample += 1 + (worker->random >> 16) % (2 * SAMPLE - 1);
+	}
+	worker->until_sample -= worker->batch_len;
+}
+
+static void obey(struct dp_packet *p, enum dp_limit_verdict verdict)
+{
+	switch (verdict) {
+	case DP_LIMIT_PASS:
+		break;
+	case DP_LIMIT_CACHE_ONLY:
+		p->cache_only = true;
+		p->cache_only_outcome = p->query.asker.tcp ? DP_COUNT_LIMITED_REFUSED : DP_COUNT_LIMITED_CACHE_ONLY;
+		break;
+	case DP_LIMIT_SLIP:
+		refuse(p, DP_COUNT_LIMITED_SLIP, DNS_RCODE_NOERROR, EDE_NONE);
+		break;
+	case DP_LIMIT_REFUSE:
+		refuse(p, DP_COUNT_LIMITED_REFUSED, DNS_RCODE_REFUSED, EDE_NONE);
+		break;
+	case DP_LIMIT_DROP:
+		p->verdict = DP_DROP;
+		p->outcome = DP_COUNT_LIMITED_DROP;
+		break;
+	}
+}
+
+/* Two loops, so that the buckets come from memory while other queries are looked at. */
+static void limit(struct dp_worker *worker)
+{
+	const struct dp_limit_rules *rules = worker->conf->limit;
+	struct dp_limit *table = worker->shared->limit;
+	struct dp_limit_ask ask[DP_BATCH_MAX];
+	uint16_t asked[DP_BATCH_MAX];
+	unsigned n = 0;
+
+	sample_clients(worker);
+	if (!rules || !table || !dp_limit_rules_active(rules))
+		return;
+	for (unsigned i = 0; i < worker->batch_len; i++) {
+		const struct dp_packet *p = &worker->batch[i];
+
+		if (p->verdict == DP_PASS && p->back.origin != DP_ORIGIN_SELF &&
+		    dp_limit_prepare(table, rules, &p->back.flow.peer, p->pool->kind, p->query.asker.tcp, &ask[n]))
+			asked[n++] = (uint16_t)i;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct prefix over;
+		enum dp_limit_verdict verdict = dp_limit_judge(table, rules, &ask[i], worker->now_ns, &worker->slips,
+							       &over);
+
+		if (verdict == DP_LIMIT_PASS)
+			continue;
+		obey(&worker->batch[asked[i]], verdict);
+		dp_offenders_count(worker->offenders, &over, 1, 1, worker->now_ns);
 	}
 }
 
@@ -428,6 +561,8 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 		p->payload_len = (uint32_t)dp_reply_error(p->payload, &p->query.asker, &question,
 							  p->rcode, recursive, p->ede,
 							  worker->conf->edns_size);
+	if (p->outcome == DP_COUNT_LIMITED_SLIP)
+		p->payload[2] |= DNS_TC >> 8;
 }
 
 static void answer(struct dp_worker *worker)
@@ -544,6 +679,18 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 	write_reply(worker, p);
 }
 
+/* Over TCP, where silence would hold up the connection, it is refused. */
+static void miss_cache_only(struct dp_worker *worker, struct dp_packet *p)
+{
+	if (p->cache_only_outcome != DP_COUNT_LIMITED_CACHE_ONLY) {
+		refuse(p, p->cache_only_outcome, DNS_RCODE_REFUSED, EDE_NONE);
+		write_reply(worker, p);
+		return;
+	}
+	p->verdict = DP_DROP;
+	p->outcome = DP_COUNT_LIMITED_CACHE_ONLY;
+}
+
 static void choose(struct dp_worker *worker)
 {
 	for (unsigned i = 0; i < worker->batch_len; i++) {
@@ -551,12 +698,10 @@ static void choose(struct dp_worker *worker)
 
 		if (p->verdict != DP_PASS)
 			continue;
-		if (!p->cache_only) {
+		if (p->cache_only)
+			miss_cache_only(worker, p);
+		else
 			choose_one(worker, p);
-			continue;
-		}
-		p->verdict = DP_DROP;
-		p->outcome = p->cache_only_outcome;
 	}
 }
 
@@ -597,6 +742,7 @@ void dp_passes_queries(struct dp_worker *worker)
 	parse(worker);
 	route(worker);
 	admit(worker);
+	limit(worker);
 	look(worker);
 	answer(worker);
 	choose(worker);

@@ -26,6 +26,7 @@
 #include "base/lease.h"
 #include "dataplane/handover.h"
 #include "dataplane/neigh.h"
+#include "dataplane/offender.h"
 #include "dataplane/port.h"
 #include "dataplane/sockio.h"
 #include "dataplane/trace.h"
@@ -368,8 +369,9 @@ struct dp_worker *dp_worker_new(struct dp_shared *shared, unsigned index, unsign
 	worker->loads = aligned_alloc(_Alignof(struct pool_load), loads_size);
 	worker->inflight = dp_inflight_table_new(&conf);
 	worker->trace_ring = dp_trace_ring_new();
+	worker->offenders = dp_offenders_new();
 	if (worker->wake_fd < 0 || !worker->batch || !worker->counters || !worker->loads ||
-	    !worker->inflight || !worker->trace_ring) {
+	    !worker->inflight || !worker->trace_ring || !worker->offenders) {
 		dp_worker_free(worker);
 		errno = ENOMEM;
 		return NULL;
@@ -386,6 +388,7 @@ void dp_worker_free(struct dp_worker *worker)
 		return;
 	if (worker->wake_fd >= 0)
 		close(worker->wake_fd);
+	dp_offenders_free(worker->offenders);
 	dp_trace_ring_free(worker->trace_ring);
 	dp_inflight_table_free(worker->inflight);
 	free(worker->loads);

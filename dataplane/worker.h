@@ -19,15 +19,18 @@
 #include "base/epoch.h"
 #include "dataplane/conf.h"
 #include "dataplane/inflight.h"
+#include "dataplane/limit.h"
 #include "dataplane/outcome.h"
 #include "dataplane/packet.h"
 #include "dataplane/query.h"
 #include "pools/pool.h"
 
+struct dp_acl;
 struct dp_cache;
 struct dp_cache_entry;
 struct dp_handover;
 struct dp_next_hops;
+struct dp_offenders;
 struct dp_port;
 struct dp_rings;
 struct dp_trace;
@@ -112,6 +115,8 @@ struct dp_shared {
 	_Atomic(struct dp_conf *) conf;
 	_Atomic(struct dp_next_hops *) next_hops;
 	_Atomic(struct dp_trace *) trace;	/* NULL = no capture under way */
+	_Atomic(struct dp_acl *) blocked;	/* clients blocked for a time; see is_denied() in passes.c. NULL = nobody */
+	struct dp_limit *limit;			/* the buckets; NULL = no limits */
 	struct epoch epoch;
 	struct lease_page *leases;
 	struct dp_cache *cache;			/* NULL = none */
@@ -136,6 +141,7 @@ struct dp_worker {
 	struct dp_conf *conf;			/* of this batch */
 	const struct dp_next_hops *next_hops;	/* of this batch */
 	struct dp_trace *trace;			/* of this batch */
+	const struct dp_acl *blocked;		/* of this batch */
 	struct dp_inflight_table *inflight;
 	_Atomic uint64_t *counters;		/* DP_COUNTERS */
 	struct pool_load *loads;		/* POOL_SERVERS_MAX */
@@ -148,6 +154,11 @@ struct dp_worker {
 	uint64_t lingering;			/* of them, those that answer from the port's own MAC */
 	struct epoch_reader *reader;
 	struct dp_trace_ring *trace_ring;
+	struct dp_offenders *offenders;		/* who asks most */
+	uint32_t until_sample;			/* queries before the next one that is looked at for it */
+	uint32_t random;			/* that chooses it; nothing depends on it */
+	uint32_t denied;			/* queries of clients of whom every n-th is let through */
+	struct dp_limit_slips slips;
 	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of passes.c */
 	uint16_t batch_len;
 	/* cold below */
