@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,7 @@ class Wire:
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)   # SO_RCVBUFFORCE
         self.socket.bind((device, 3))
         self.socket.setsockopt(263, 23, 1)   # SOL_PACKET, PACKET_IGNORE_OUTGOING
+        self.socket.setsockopt(263, 8, 1)    # PACKET_AUXDATA: the kernel takes a VLAN tag off before we see the frame
 
     def send(self, frame):
         try:
@@ -127,9 +129,19 @@ class Wire:
             left = end - time.monotonic()
             if left < 0 or not select.select([self.socket], [], [], left)[0]:
                 return None
-            frame = Ether(self.socket.recv(65536))
+            frame = Ether(self.read())
             if wanted(frame):
                 return frame
+
+    def read(self):
+        """One frame, its VLAN tag put back."""
+        octets, control, _, _ = self.socket.recvmsg(65536, 64)
+        for level, kind, data in control:
+            if level == 263 and kind == 8:
+                status, tci, tpid = struct.unpack("=I12xHH", data[:20])
+                if status & 0x10:       # TP_STATUS_VLAN_VALID
+                    octets = octets[:12] + struct.pack("!HH", tpid or 0x8100, tci) + octets[12:]
+        return octets
 
     def drain(self):
         while select.select([self.socket], [], [], 0)[0]:
