@@ -67,9 +67,14 @@ static inline enum dp_parse exercise_frame(const uint8_t *octets, size_t len)
 	enum dp_parse verdict;
 	uint16_t payload_len;
 	uint8_t *payload;
+	bool trusted;
 
+	verdict = dp_packet_parse(frame, len, false, &flow, &payload, &payload_len);
+	trusted = verdict == DP_PARSE_OK;
+	PROMISE(!trusted || (payload >= frame && payload + payload_len <= frame + len));
 	verdict = dp_packet_parse(frame, len, true, &flow, &payload, &payload_len);
 	if (verdict == DP_PARSE_OK || verdict == DP_PARSE_UNFINISHED) {
+		PROMISE(trusted);
 		PROMISE(payload >= frame && payload + payload_len <= frame + len);
 		exercise_write(&flow, payload, payload_len);
 	}
