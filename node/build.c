@@ -178,6 +178,14 @@ static int build_rest(struct build *build)
 		if (!conf->acl[kind])
 			return out_of_memory(build);
 	}
+	if (config->deny.n) {
+		conf->deny = dp_acl_new(config->deny.item, config->deny.n);
+		if (!conf->deny)
+			return out_of_memory(build);
+	}
+	conf->limit = dp_limit_rules_new(&config->limit);
+	if (!conf->limit)
+		return out_of_memory(build);
 	conf->local = local_table_new(config->node_name, config->version_text);
 	if (!conf->local)
 		return out_of_memory(build);

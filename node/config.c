@@ -25,6 +25,8 @@
 enum {
 	PORTS_PER_WORKER_MIN = 64,
 	CACHE_MEMORY_MIN = 8 << 20,
+	V4_BITS_AT = 96,
+	BLOCK_V4_LEN_MIN = 8, BLOCK_V6_LEN_MIN = 16,
 };
 
 int config_pool(const struct config *config, const char *name)
@@ -64,6 +66,20 @@ int config_rcode(const char *text, int16_t *rcode)
 		return -EINVAL;
 	*rcode = (int16_t)found->id;
 	return 0;
+}
+
+const char *config_block_fault(const struct prefix *prefix)
+{
+	static const struct addr loopback_v4 = { .bytes = { [10] = 0xff, [11] = 0xff, [12] = 127 } };
+	static const struct addr loopback_v6 = { .bytes = { [15] = 1 } };
+	bool is_v4 = addr_is_v4(&prefix->addr);
+
+	if (prefix_contains(prefix, &loopback_v4) || prefix_contains(prefix, &loopback_v6) ||
+	    (is_v4 && prefix->addr.bytes[12] == loopback_v4.bytes[12]))
+		return "holds a loopback address, which this node checks itself from";
+	if (prefix->len < (is_v4 ? V4_BITS_AT + BLOCK_V4_LEN_MIN : BLOCK_V6_LEN_MIN))
+		return "is too wide, must be a /8 or longer, a /16 for IPv6";
+	return NULL;
 }
 
 int config_router(const struct config *config, const struct addr *address)
@@ -414,6 +430,96 @@ static void check_acl(struct settings *s, struct config *config)
 	check_acl_twins(s, &config->acl[POOL_AUTHORITATIVE], "acl.authoritative");
 }
 
+/* Lists of clients that none is taken out of. */
+static void check_clients(struct settings *s, const struct config_prefixes *clients, const char *list)
+{
+	for (size_t i = 0; i < clients->n; i++) {
+		if (!clients->item[i].allow)
+			MISTAKE_IN(s, i, list, "", "\"!\" has no meaning here, must be a prefix");
+	}
+	check_acl_twins(s, clients, list);
+}
+
+static void check_deny(struct settings *s, struct config *config)
+{
+	const struct config_prefixes *deny = &config->deny;
+	char text[PREFIX_TEXT_MAX];
+
+	check_clients(s, deny, "deny");
+	for (size_t i = 0; i < deny->n; i++) {
+		const char *fault = config_block_fault(&deny->item[i].prefix);
+
+		if (fault)
+			MISTAKE_IN(s, i, "deny", "", "%s %s", prefix_format(&deny->item[i].prefix, text, sizeof(text)),
+				   fault);
+	}
+}
+
+static void check_rate(struct settings *s, const struct dp_limit_kind *kind, const char *path)
+{
+	if (kind->qps && kind->burst > (uint64_t)kind->qps * DP_LIMIT_BURST_MAX_S)
+		settings_mistake(s, path, "%u must be at most %d times qps, which is %u", kind->burst,
+				 DP_LIMIT_BURST_MAX_S, kind->qps);
+}
+
+/* Each is wider than the one before and lets more through. */
+static void check_wider(struct settings *s, const struct dp_limit_conf *limit)
+{
+	struct dp_limit_wider before = { limit->ipv4_prefix, limit->ipv6_prefix, 1 };
+
+	for (size_t i = 0; i < limit->n_wider; i++) {
+		const struct dp_limit_wider *wider = &limit->wider[i];
+
+		if (wider->ipv4_prefix >= before.ipv4_prefix)
+			MISTAKE_IN(s, i, "limit.wider", "ipv4_prefix", "%u must be below %u, the one before",
+				   wider->ipv4_prefix, before.ipv4_prefix);
+		if (wider->ipv6_prefix >= before.ipv6_prefix)
+			MISTAKE_IN(s, i, "limit.wider", "ipv6_prefix", "%u must be below %u, the one before",
+				   wider->ipv6_prefix, before.ipv6_prefix);
+		if (wider->factor < before.factor)
+			MISTAKE_IN(s, i, "limit.wider", "factor", "%u must not be below %u, the one before",
+				   wider->factor, before.factor);
+		before = *wider;
+	}
+}
+
+static bool is_same_prefix(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
+
+static void check_override(struct settings *s, const struct dp_limit_conf *limit, size_t i)
+{
+	const struct prefix *prefix = &limit->overrides[i].prefix;
+	char text[PREFIX_TEXT_MAX];
+
+	prefix_format(prefix, text, sizeof(text));
+	for (size_t j = 0; j < i; j++) {
+		if (is_same_prefix(prefix, &limit->overrides[j].prefix))
+			MISTAKE_IN(s, i, "limit.override", "prefix", "%s is given twice", text);
+	}
+	for (size_t j = 0; j < limit->n_exempt; j++) {
+		if (is_same_prefix(prefix, &limit->exempt[j].prefix))
+			MISTAKE_IN(s, i, "limit.override", "prefix", "%s is in limit.exempt already", text);
+	}
+}
+
+static void check_limit(struct settings *s, struct config *config)
+{
+	const struct dp_limit_conf *limit = &config->limit;
+	const struct config_prefixes exempt = { limit->exempt, limit->n_exempt };
+
+	check_rate(s, &limit->kind[POOL_RECURSIVE], "limit.recursive.burst");
+	check_rate(s, &limit->kind[POOL_AUTHORITATIVE], "limit.authoritative.burst");
+	check_wider(s, limit);
+	check_clients(s, &exempt, "limit.exempt");
+	for (size_t i = 0; i < limit->n_overrides; i++)
+		check_override(s, limit, i);
+	if (config->block.automatic && !limit->kind[POOL_RECURSIVE].qps && !limit->kind[POOL_AUTHORITATIVE].qps)
+		settings_mistake(s, "limit.block.automatic", "needs a limit: set limit.recursive.qps or "
+				 "limit.authoritative.qps");
+}
+
 /* From the path as written to one that can be opened from here. */
 static void resolve_file(struct settings *s, struct config_route *route, size_t i)
 {
@@ -445,7 +551,7 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_vrrp, check_pools, check_acl, check_routes, check_cache,
+		check_vrrp, check_pools, check_acl, check_deny, check_limit, check_routes, check_cache,
 	};
 	struct suffix_table *table;
 	int err;

@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "pools/pool.h"
 #include "dataplane/acl.h"
+#include "dataplane/limit.h"
 #include "dataplane/port.h"
 #include "dataplane/xsk.h"
 
@@ -31,7 +32,21 @@ struct config_ints { uint32_t *item; size_t n; };
 struct config_prefixes { struct dp_acl_rule *item; size_t n; };
 struct config_addrs { struct addr *item; size_t n; };
 
-enum { CONFIG_WHERE_MAX = 512 };
+enum {
+	CONFIG_WHERE_MAX = 512,
+	CONFIG_QPS_MAX = 1000000,
+	CONFIG_BURST_MAX = CONFIG_QPS_MAX * DP_LIMIT_BURST_MAX_S,
+	CONFIG_FACTOR_MAX = 10000,
+	CONFIG_DENY_MAX = 2048,		/* of the filter's STEER_BLOCKS_MAX; the rest is for blocks by command */
+};
+
+/* Blocking of clients that ask far too much. */
+struct config_block {
+	bool automatic;
+	uint32_t factor;		/* times the limit */
+	uint32_t seconds;
+	uint32_t let_through;		/* every n-th query; 0 = none */
+};
 
 struct config_interface {
 	char name[IF_NAMESIZE];
@@ -112,6 +127,11 @@ struct config {
 	struct config_vrrp *vrrp;
 	size_t n_vrrp;
 	struct config_prefixes acl[POOL_KINDS];
+	struct config_prefixes deny;
+	/* limit = { } */
+	uint64_t limit_memory;		/* octets */
+	struct dp_limit_conf limit;
+	struct config_block block;
 	struct config_pool *pools;
 	size_t n_pools;
 	struct config_route *routes;
@@ -143,6 +163,9 @@ int config_pool(const struct config *config, const char *name);
 
 /* Position of the virtual router that has the address, or -1. */
 int config_router(const struct config *config, const struct addr *address);
+
+/* Why this prefix cannot be denied or blocked; NULL when it can. */
+const char *config_block_fault(const struct prefix *prefix);
 
 /* What stands as text in struct config, as a name or a number. 0 or -EINVAL. */
 int config_name(const char *text, struct name *name);		/* printable ASCII only, no blanks */

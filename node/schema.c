@@ -30,6 +30,9 @@ COUNT_FOLLOWS(config, vrrp, n_vrrp);
 COUNT_FOLLOWS(config, pools, n_pools);
 COUNT_FOLLOWS(config, routes, n_routes);
 COUNT_FOLLOWS(config_pool, servers, n_servers);
+COUNT_FOLLOWS(dp_limit_conf, wider, n_wider);
+COUNT_FOLLOWS(dp_limit_conf, exempt, n_exempt);
+COUNT_FOLLOWS(dp_limit_conf, overrides, n_overrides);
 COUNT_FOLLOWS(config_strings, item, n);
 COUNT_FOLLOWS(config_ints, item, n);
 COUNT_FOLLOWS(config_prefixes, item, n);
@@ -45,6 +48,8 @@ static const char *const kind_words[] = { "authoritative", "recursive", NULL };	
 static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
 static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* vrrp_checksum */
 static const char *const checksum_rx_words[] = { "both", "strict", NULL };		/* config_checksum_rx */
+static const char *const over_recursive_words[] = { "cache-only", "drop", "refuse", NULL };	/* dp_over */
+static const char *const over_authoritative_words[] = { "drop", "refuse", "slip", NULL };	/* dp_over */
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };	/* log_level */
 
 static const struct schema_key node_keys[] = {
@@ -276,6 +281,99 @@ static const struct schema_key route_keys[] = {
 	{ 0 }
 };
 
+static const struct schema_key limit_recursive_keys[] = {
+	{ "qps", SCHEMA_INT, .min = 0, .max = CONFIG_QPS_MAX, .fallback = "0",
+	  MEMBER(config, limit.kind[POOL_RECURSIVE].qps),
+	  .help = "Queries a second that one client may ask recursive pools; 0: no limit." },
+	{ "burst", SCHEMA_INT, .min = 0, .max = CONFIG_BURST_MAX, .fallback = "0",
+	  MEMBER(config, limit.kind[POOL_RECURSIVE].burst),
+	  .help = "Queries at once after a rest; 0: twice qps." },
+	{ "over", SCHEMA_ENUM, .fallback = "\"cache-only\"", .words = over_recursive_words,
+	  .min = DP_OVER_CACHE_ONLY, MEMBER(config, limit.kind[POOL_RECURSIVE].over),
+	  .help = "Over it: answer what is in the cache, drop, or answer REFUSED. Over TCP nothing is dropped." },
+	{ "hit_qps", SCHEMA_INT, .min = 0, .max = CONFIG_QPS_MAX, .fallback = "2000",
+	  MEMBER(config, limit.hit_qps),
+	  .help = "Queries a second over the limit that the cache may answer, the others are dropped; 0: all." },
+	{ 0 }
+};
+
+static const struct schema_key limit_authoritative_keys[] = {
+	{ "qps", SCHEMA_INT, .min = 0, .max = CONFIG_QPS_MAX, .fallback = "0",
+	  MEMBER(config, limit.kind[POOL_AUTHORITATIVE].qps),
+	  .help = "Queries a second that one client may ask authoritative pools; 0: no limit." },
+	{ "burst", SCHEMA_INT, .min = 0, .max = CONFIG_BURST_MAX, .fallback = "0",
+	  MEMBER(config, limit.kind[POOL_AUTHORITATIVE].burst),
+	  .help = "Queries at once after a rest; 0: twice qps." },
+	{ "over", SCHEMA_ENUM, .fallback = "\"slip\"", .words = over_authoritative_words,
+	  .min = DP_OVER_DROP, MEMBER(config, limit.kind[POOL_AUTHORITATIVE].over),
+	  .help = "Over it: drop, answer REFUSED, or drop all but every slip-th, which is sent to TCP (TC = 1)." },
+	{ "slip", SCHEMA_INT, .min = 1, .max = 100, .fallback = "2", MEMBER(config, limit.slip),
+	  .help = "1: every one." },
+	{ 0 }
+};
+
+static const struct schema_key limit_wider_keys[] = {
+	{ "ipv4_prefix", SCHEMA_INT, .required = true, .min = 1, .max = 31, MEMBER(dp_limit_wider, ipv4_prefix),
+	  .help = "Length of an IPv4 prefix wider than the ones before." },
+	{ "ipv6_prefix", SCHEMA_INT, .required = true, .min = 1, .max = 127, MEMBER(dp_limit_wider, ipv6_prefix),
+	  .help = "The same for IPv6." },
+	{ "factor", SCHEMA_INT, .required = true, .min = 1, .max = CONFIG_FACTOR_MAX, MEMBER(dp_limit_wider, factor),
+	  .help = "Its clients together may ask so many times what one may." },
+	{ 0 }
+};
+
+static const struct schema_key limit_override_keys[] = {
+	{ "prefix", SCHEMA_PREFIX, .required = true, MEMBER(dp_limit_override, prefix),
+	  .help = "Clients behind shared addresses, like a CGNAT pool." },
+	{ "factor", SCHEMA_INT, .required = true, .min = 1, .max = CONFIG_FACTOR_MAX, MEMBER(dp_limit_override, factor),
+	  .help = "Each of its addresses may ask so many times what others may." },
+	{ 0 }
+};
+
+static const struct schema_key limit_amplification_keys[] = {
+	{ "ratio", SCHEMA_INT, .min = 0, .max = 100, .fallback = "0", MEMBER(config, limit.amplification),
+	  .help = "UDP answers to clients outside acl.recursive: so many times their query or 512 octets; 0: as asked." },
+	{ 0 }
+};
+
+static const struct schema_key limit_block_keys[] = {
+	{ "automatic", SCHEMA_BOOL, .fallback = "false", MEMBER(config, block.automatic),
+	  .help = "Block clients that go far over their limit. A spoofed flood then silences whom it names." },
+	{ "factor", SCHEMA_INT, .min = 2, .max = CONFIG_FACTOR_MAX, .fallback = "50", MEMBER(config, block.factor),
+	  .help = "So many times the limit, in one second." },
+	{ "seconds", SCHEMA_INT, .min = 1, .max = 86400, .fallback = "10", .unit = "s", MEMBER(config, block.seconds),
+	  .help = "The block ends after this time." },
+	{ "let_through", SCHEMA_INT, .min = 0, .max = 65535, .fallback = "10", MEMBER(config, block.let_through),
+	  .help = "Every so many-th of a blocked client's queries passes; 0: none." },
+	{ 0 }
+};
+
+static const struct schema_key limit_keys[] = {
+	{ "memory", SCHEMA_SIZE, .restart = true, .min = 2 << 20, .max = 1LL << 36, .fallback = "\"16M\"",
+	  MEMBER(config, limit_memory),
+	  .help = "For what clients have asked, eight octets a bucket; old ones make room." },
+	{ "recursive", SCHEMA_GROUP, .children = limit_recursive_keys, .help = "Your subscribers." },
+	{ "authoritative", SCHEMA_GROUP, .children = limit_authoritative_keys, .help = "Everybody." },
+	{ "ipv4_prefix", SCHEMA_INT, .min = 8, .max = 32, .fallback = "32", MEMBER(config, limit.ipv4_prefix),
+	  .help = "What counts as one client: the length of its IPv4 prefix." },
+	{ "ipv6_prefix", SCHEMA_INT, .min = 16, .max = 128, .fallback = "56", MEMBER(config, limit.ipv6_prefix),
+	  .help = "The same for IPv6." },
+	{ "wider", SCHEMA_LIST, .min = 0, .max = DP_LIMIT_WIDER_MAX, .children = limit_wider_keys,
+	  .fallback = "( { ipv4_prefix = 24; ipv6_prefix = 48; factor = 8; }, "
+		      "{ ipv4_prefix = 20; ipv6_prefix = 32; factor = 64; } )",
+	  ELEMENTS(config, limit.wider),
+	  .help = "Limits of the prefixes around a client, which hold back many sources that are close." },
+	{ "exempt", SCHEMA_PREFIX_LIST, .min = 0, .max = 1024, MEMBER(config, limit.exempt),
+	  .help = "Clients without limits, not counted for a wider prefix either." },
+	{ "override", SCHEMA_LIST, .min = 0, .max = DP_LIMIT_OVERRIDES_MAX, .children = limit_override_keys,
+	  ELEMENTS(config, limit.overrides), .help = "Clients with higher limits. The longest prefix decides." },
+	{ "tcp_factor", SCHEMA_INT, .min = 1, .max = 100, .fallback = "4", MEMBER(config, limit.tcp_factor),
+	  .help = "Over TCP a client may ask so many times as much, apart from what it asks over UDP." },
+	{ "amplification", SCHEMA_GROUP, .children = limit_amplification_keys, .help = "Longest answers to strangers." },
+	{ "block", SCHEMA_GROUP, .children = limit_block_keys, .help = "Dropping clients in the filter." },
+	{ 0 }
+};
+
 static const struct schema_key cache_keys[] = {
 	{ "memory", SCHEMA_SIZE, .restart = true, .min = 0, .max = 1LL << 40, .fallback = "\"512M\"",
 	  MEMBER(config, cache_memory),
@@ -347,6 +445,9 @@ const struct schema_key schema_root[] = {
 	  .help = "Addresses shared with the other node, by VRRPv3; whichever is Active has them." },
 	{ "acl", SCHEMA_GROUP, .children = acl_keys,
 	  .help = "Who is answered; \"!\" in front of a prefix denies." },
+	{ "deny", SCHEMA_PREFIX_LIST, .min = 0, .max = CONFIG_DENY_MAX, MEMBER(config, deny),
+	  .help = "Clients that get no answer of any kind; dropped in the filter." },
+	{ "limit", SCHEMA_GROUP, .children = limit_keys, .help = "How much one client may ask." },
 	{ "pools", SCHEMA_LIST, .required = true, .min = 1, .max = DP_POOLS_MAX,
 	  .children = pool_keys, ELEMENTS(config, pools), .help = "Groups of like name servers." },
 	{ "routes", SCHEMA_LIST, .required = true, .min = 1, .max = 1024,
@@ -387,6 +488,7 @@ const char *schema_allowed(const struct schema_key *key, char *text, size_t size
 		[SCHEMA_SIZE] = "a size %lld-%lld octets, as a number or like \"512M\"",
 		[SCHEMA_STRING] = "text of %lld-%lld characters",
 		[SCHEMA_ADDR] = "an IP address like \"192.0.2.1\"",
+		[SCHEMA_PREFIX] = "a prefix like \"192.0.2.0/24\"",
 		[SCHEMA_ADDR_LIST] = "an array of %lld-%lld addresses like [ \"192.0.2.1\" ]",
 		[SCHEMA_PREFIX_LIST] = "an array of %lld-%lld prefixes like [ \"192.0.2.0/24\" ]",
 		[SCHEMA_STRING_LIST] = "an array of %lld-%lld texts like [ \"a\", \"b\" ]",

@@ -18,6 +18,7 @@ enum schema_type {
 	SCHEMA_STRING,		/* char[] of .size octets */
 	SCHEMA_ENUM,		/* one of .words; int: .min for the first word, .min + 1 for the next */
 	SCHEMA_ADDR,		/* struct addr */
+	SCHEMA_PREFIX,		/* struct prefix */
 	SCHEMA_ADDR_LIST,	/* array of addresses; struct config_addrs */
 	SCHEMA_PREFIX_LIST,	/* array of strings, "!" denies; struct config_prefixes */
 	SCHEMA_STRING_LIST,	/* array of strings; struct config_strings */

@@ -309,6 +309,18 @@ static void store_cpu_element(struct settings *s, const struct schema_key *key,
 		*(uint32_t *)element = (uint32_t)cpu;
 }
 
+static void store_prefix(struct settings *s, const struct schema_key *key, const config_setting_t *setting,
+			 void *field)
+{
+	const char *text = read_text(s, key, setting);
+	int err = text ? prefix_parse(text, field) : 0;
+
+	if (err == -ERANGE)
+		mistake(s, setting, "\"%.64s\" has bits set behind its length", text);
+	else if (err)
+		mistake(s, setting, "\"%.64s\" is no prefix; write \"192.0.2.0/24\"", text);
+}
+
 static void store_prefix_element(struct settings *s, const struct schema_key *key,
 				 const config_setting_t *setting, void *element)
 {
@@ -408,6 +420,7 @@ static void store(struct settings *s, const struct schema_key *key, const config
 		[SCHEMA_STRING] = store_string,
 		[SCHEMA_ENUM] = store_enum,
 		[SCHEMA_ADDR] = store_addr,
+		[SCHEMA_PREFIX] = store_prefix,
 		[SCHEMA_ADDR_LIST] = store_list,
 		[SCHEMA_PREFIX_LIST] = store_list,
 		[SCHEMA_STRING_LIST] = store_list,
