@@ -219,7 +219,7 @@ int main(void)
 		CASE("every socket worker has a share of the clients, of either family", test_spread),
 		CASE("every socket worker answers its canary", test_canaries),
 		CASE("D250 an answer that the kernel refuses is not counted as sent", test_refused_by_the_kernel),
-		CASE("V104 an answer queued under a lease that has ended is not sent", test_lease_ends),
+		CASE("V162 an answer queued under a lease that has ended is not sent", test_lease_ends),
 		CASE("listeners come, go and move at a reload", test_reload),
 		CASE("D250 every query ended in one outcome", test_outcomes),
 	};
