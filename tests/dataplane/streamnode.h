@@ -80,8 +80,8 @@ static void add_pool(struct dp_conf *conf, const char *name, const struct endpoi
 
 	pool->kind = POOL_RECURSIVE;
 	pool->timeout_ms = TIMEOUT_MS;
-	pool->max_outstanding = 4096;
-	pool->index = conf->n_pools;
+	pool->max_outstanding = 1000;
+	pool->id = pool->index = conf->n_pools;
 	pool->members = 1;
 	pool->member[0] = pool_registry_get(&registry, name, server, 1);
 	strcpy(pool->name, name);
