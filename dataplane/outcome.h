@@ -76,6 +76,17 @@
 	X(FRAMES_OUT, "frames_out", "frames and datagrams sent") \
 	X(BATCHES, "batches", "batches worked")
 
+/* What a worker counts of each pool. Hits by kind: DP_POOL_HITS + enum dp_cache_kind; a query is one hit, one miss or
+ * one that joined a miss. */
+#define DP_POOL_EVENTS(X) \
+	X(HITS, "hits", "queries answered from the cache with records") \
+	X(HITS_NEGATIVE, "hits_negative", "queries answered from the cache: no such name, or no such records") \
+	X(HITS_FAILURE, "hits_failure", "queries answered from the cache: SERVFAIL") \
+	X(MISSES, "misses", "queries that were looked up and sent to a server") \
+	X(JOINED, "joined", "queries that waited for the answer to another one's") \
+	X(STORED, "stored", "answers kept") \
+	X(NOT_KEPT, "not_kept", "answers not kept: type, code, size, TTL, or no room")
+
 #define DP_NAME(id, name, help) DP_COUNT_##id,
 enum dp_counter {
 	DP_OUTCOMES(DP_NAME)
@@ -86,8 +97,14 @@ enum dp_counter {
 };
 #undef DP_NAME
 
+#define DP_NAME(id, name, help) DP_POOL_##id,
+enum dp_pool_counter { DP_POOL_EVENTS(DP_NAME) DP_POOL_COUNTERS };
+#undef DP_NAME
+
 /* Metric name and help of a counter; any thread. */
 const char *dp_counter_name(enum dp_counter counter);
 const char *dp_counter_help(enum dp_counter counter);
+const char *dp_pool_counter_name(enum dp_pool_counter counter);
+const char *dp_pool_counter_help(enum dp_pool_counter counter);
 
 #endif

@@ -366,12 +366,13 @@ struct dp_worker *dp_worker_new(struct dp_shared *shared, unsigned index, unsign
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->batch = calloc(DP_BATCH_MAX + 1, sizeof(*worker->batch));
 	worker->counters = counters_new(DP_COUNTERS);
+	worker->pool_counters = counters_new(POOL_IDS_MAX * DP_POOL_COUNTERS);
 	worker->loads = aligned_alloc(_Alignof(struct pool_load), loads_size);
 	worker->inflight = dp_inflight_table_new(&conf);
 	worker->trace_ring = dp_trace_ring_new();
 	worker->offenders = dp_offenders_new();
-	if (worker->wake_fd < 0 || !worker->batch || !worker->counters || !worker->loads ||
-	    !worker->inflight || !worker->trace_ring || !worker->offenders) {
+	if (worker->wake_fd < 0 || !worker->batch || !worker->counters || !worker->pool_counters ||
+	    !worker->loads || !worker->inflight || !worker->trace_ring || !worker->offenders) {
 		dp_worker_free(worker);
 		errno = ENOMEM;
 		return NULL;
@@ -392,6 +393,7 @@ void dp_worker_free(struct dp_worker *worker)
 	dp_trace_ring_free(worker->trace_ring);
 	dp_inflight_table_free(worker->inflight);
 	free(worker->loads);
+	counters_free(worker->pool_counters);
 	counters_free(worker->counters);
 	free(worker->batch);
 	free(worker);

@@ -42,6 +42,7 @@ enum {
 	DP_BATCH_MAX = 64,
 	DP_WORKERS_MAX = 64,
 	DP_STREAM = DP_WORKERS_MAX,	/* the stream worker's index in dp_shared.worker */
+	DP_CONTROL,			/* the control thread's among the epoch's readers, while it walks the cache */
 	DP_PORTS_MAX = 16,
 	DP_RETRY_CREDIT_MAX = 1000 * 100,	/* a thousand second attempts saved up; see passes.c */
 };
@@ -120,7 +121,7 @@ struct dp_shared {
 	struct epoch epoch;
 	struct lease_page *leases;
 	struct dp_cache *cache;			/* NULL = none */
-	_Atomic uint64_t purged_ns;		/* answers to what was asked before are not kept */
+	_Atomic uint64_t purged_ns;		/* answers to what was asked before are not kept; read seq_cst */
 	struct pool_registry *registry;
 	struct dp_port *port[DP_PORTS_MAX];
 	unsigned ports;
@@ -144,6 +145,7 @@ struct dp_worker {
 	const struct dp_acl *blocked;		/* of this batch */
 	struct dp_inflight_table *inflight;
 	_Atomic uint64_t *counters;		/* DP_COUNTERS */
+	_Atomic uint64_t *pool_counters;	/* DP_POOL_COUNTERS of each pool id; dp_pool_counter() */
 	struct pool_load *loads;		/* POOL_SERVERS_MAX */
 	uint32_t cursor[DP_POOLS_MAX];
 	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
@@ -173,6 +175,13 @@ struct dp_worker {
 	int cpu;				/* to pin to, -1 = not pinned */
 	struct dp_self self;
 };
+
+/* The worker's counter of the pool with this id. */
+static inline _Atomic uint64_t *dp_pool_counter(const struct dp_worker *worker, uint16_t pool_id,
+						enum dp_pool_counter counter)
+{
+	return &worker->pool_counters[pool_id * DP_POOL_COUNTERS + counter];
+}
 
 /* ---- passes.c; worker's thread ---- */
 

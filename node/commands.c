@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "node/cachectl.h"
 #include "node/capture.h"
 #include "node/control.h"
 #include "node/document.h"
@@ -178,6 +179,7 @@ static const struct {
 	{ "servers", run_servers },
 	{ "routes", listing_start },
 	{ "counters", run_counters },
+	{ "cache", cachectl_run },
 	{ "capture", capture_start },
 	{ "query", run_query },
 	{ "check", run_check },
@@ -197,5 +199,5 @@ void commands_run(void *context, struct control_client *client, const json_t *re
 		}
 	}
 	control_refuse(client, "unknown command; known: ping status pools servers routes counters "
-		       "capture query check vrrp history reload");
+		       "cache capture query check vrrp history reload");
 }

@@ -29,14 +29,17 @@ enum {
 };
 
 /* Options, as bits: what was given, what a command takes. */
-enum { OPT_ALL = 1, OPT_PER_WORKER = 2, OPT_COUNT = 4, OPT_SECONDS = 8, OPT_CLIENT = 16 };
+enum {
+	OPT_ALL = 1, OPT_PER_WORKER = 2, OPT_COUNT = 4, OPT_SECONDS = 8, OPT_CLIENT = 16, OPT_TYPE = 32,
+	OPT_SUFFIX = 64,
+};
 
 struct arguments {
 	const char *socket;
 	bool json;
 	unsigned given;
 	long count, seconds;
-	const char *client;
+	const char *client, *type;
 	int n;				/* positional ones behind the command */
 	char **item;
 };
@@ -164,7 +167,7 @@ static int finish_document(const struct call *call)
 	return status;
 }
 
-/* ---- capture ---- */
+/* ---- streams ---- */
 
 /* Only for those who may read what subscribers ask. */
 static FILE *create(const char *path)
@@ -178,7 +181,7 @@ static FILE *create(const char *path)
 }
 
 /* As it comes, so that a reader behind "-" sees frames at once. */
-static int copy(const char *path, int from)
+static int copy(const char *command, const char *path, int from)
 {
 	FILE *out = create(path);
 	char piece[PIECE];
@@ -193,7 +196,7 @@ static int copy(const char *path, int from)
 		octets += (size_t)n;
 	}
 	if (n < 0)
-		return complain("capture", reason());
+		return complain(command, reason());
 	if (fclose(out))
 		return complain(path, strerror(errno));
 	fprintf(stderr, "%zu octets\n", octets);
@@ -218,16 +221,17 @@ static json_t *read_head(int fd)
 	return head;
 }
 
-static int finish_capture(const struct call *call)
+/* What is behind the head goes to the file that is the last argument. */
+static int finish_stream(const struct call *call)
 {
 	const struct arguments *a = call->arguments;
 	json_t *head = read_head(call->fd);
 	int status = EXIT_FAILURE;
 
 	if (!head)
-		return complain("capture", reason());
+		return complain(call->command, reason());
 	if (!is_refusal(head))
-		status = copy(a->item[a->n - 1], call->fd);
+		status = copy(call->command, a->item[a->n - 1], call->fd);
 	json_decref(head);
 	return status;
 }
@@ -295,6 +299,33 @@ static bool ask_vrrp(const struct arguments *a, json_t *request)
 	return true;
 }
 
+/* [find NAME | dump FILE | purge NAME] */
+static bool ask_cache(const struct arguments *a, json_t *request)
+{
+	bool is_dump = a->n == 2 && strcmp(a->item[0], "dump") == 0;
+	bool is_of_name = a->n == 2 && (strcmp(a->item[0], "find") == 0 || strcmp(a->item[0], "purge") == 0);
+
+	if ((a->n && !is_dump && !is_of_name) || (a->given && !is_of_name))
+		return false;
+	if (a->n)
+		json_object_set_new(request, "action", json_string(a->item[0]));
+	if (is_of_name) {
+		json_object_set_new(request, "name", json_string(a->item[1]));
+		json_object_set_new(request, "suffix", json_boolean(a->given & OPT_SUFFIX));
+	}
+	if (a->type)
+		json_object_set_new(request, "type", json_string(a->type));
+	return true;
+}
+
+static int finish_cache(const struct call *call)
+{
+	const struct arguments *a = call->arguments;
+	bool is_dump = a->n && strcmp(a->item[0], "dump") == 0;
+
+	return is_dump ? finish_stream(call) : finish_document(call);
+}
+
 static bool ask_routes(const struct arguments *a, json_t *request)
 {
 	json_object_set_new(request, "all", json_boolean(a->given & OPT_ALL));
@@ -322,7 +353,9 @@ static const struct command {
 	{ "counters", "counters [--per-worker]", 0, 0, OPT_PER_WORKER, ask_counters, finish_document,
 	  PATIENCE_S },
 	{ "capture", "capture [client=ADDR|PREFIX] [name=NAME] [server=ADDR[:PORT]] [-c N] [--seconds S] FILE.pcap|-",
-	  1, 4, OPT_COUNT | OPT_SECONDS, ask_capture, finish_capture, LONG_PATIENCE_S },
+	  1, 4, OPT_COUNT | OPT_SECONDS, ask_capture, finish_stream, LONG_PATIENCE_S },
+	{ "cache", "cache [find|purge NAME [--type TYPE] [--suffix]] | cache dump FILE|-", 0, 2,
+	  OPT_TYPE | OPT_SUFFIX, ask_cache, finish_cache, LONG_PATIENCE_S },
 	{ "query", "query NAME TYPE [--client ADDR]", 2, 2, OPT_CLIENT, ask_query, finish_document,
 	  PATIENCE_S },
 	{ "check", "check", 0, 0, 0, NULL, finish_document, PATIENCE_S },
@@ -387,6 +420,13 @@ static int take_option(struct arguments *a, int option)
 		a->given |= OPT_CLIENT;
 		a->client = optarg;
 		return 0;
+	case 't':
+		a->given |= OPT_TYPE;
+		a->type = optarg;
+		return 0;
+	case 'x':
+		a->given |= OPT_SUFFIX;
+		return 0;
 	case 'c':
 		a->given |= OPT_COUNT;
 		return read_number(optarg, &a->count) ? 0 : 1 + print_usage(stderr, EXIT_USAGE);
@@ -420,6 +460,8 @@ int main(int argc, char **argv)
 		{ "per-worker", no_argument, NULL, 'w' },
 		{ "client", required_argument, NULL, 'C' },
 		{ "seconds", required_argument, NULL, 'S' },
+		{ "type", required_argument, NULL, 't' },
+		{ "suffix", no_argument, NULL, 'x' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }

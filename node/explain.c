@@ -30,7 +30,7 @@ struct question {
 	bool has_client;
 };
 
-static bool read_type(const char *text, uint16_t *type)
+bool explain_read_type(const char *text, uint16_t *type)
 {
 	char number[16];
 
@@ -48,7 +48,7 @@ static const char *read_question(const json_t *request, struct question *q)
 
 	if (!name || name_from_text(name, &q->name))
 		return "name";
-	if (!type || !read_type(type, &q->type))
+	if (!type || !explain_read_type(type, &q->type))
 		return "type";
 	if (client && addr_parse(client, &q->client))
 		return "client";

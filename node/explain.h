@@ -7,9 +7,14 @@
 #define NODE_EXPLAIN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct node;
+
+/* A type's mnemonic or TYPEnnn. */
+bool explain_read_type(const char *text, uint16_t *type);
 
 /* request: "name", "type" (mnemonic or TYPEnnn), "client" (address, optional: then no access list is judged).
  * NULL with error when it cannot be read. */

@@ -26,6 +26,7 @@
 #include "dataplane/steer.h"
 #include "dataplane/upstream.h"
 #include "dataplane/xsk.h"
+#include "node/cachectl.h"
 #include "node/commands.h"
 #include "node/config.h"
 #include "node/control.h"
@@ -587,6 +588,7 @@ void node_stop(struct node *node)
 {
 	node_vrrp_stop(node->vrrp);
 	control_close(node->control);
+	cachectl_stop(node);
 	reload_close(node->reload);
 	selfcheck_stop(node->selfcheck);
 	stop_workers(node);

@@ -21,6 +21,7 @@
 #include "dataplane/worker.h"
 #include "pools/pool.h"
 
+struct cachectl_job;
 struct capture;
 struct config;
 struct control;
@@ -61,6 +62,7 @@ struct node {
 	struct selfcheck *selfcheck;
 	struct control *control;
 	struct capture *capture;
+	struct cachectl_job *cachectl;		/* walks through the cache under way */
 	struct reload *reload;
 	struct loop_fd signals, log;
 	struct loop_timer reclaim, watchdog;

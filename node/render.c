@@ -485,6 +485,154 @@ static void render_counters(FILE *out, const json_t *d)
 	render_sockets(out, json_object_get(d, "sockets"));
 }
 
+/* ---- cache ---- */
+
+static void render_cache_memory(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("CACHE|PAGES|>ARENA USED|>ENTRIES|>EXPIRED|>INDEX SLOTS|OLDEST");
+
+	table_octets(t, number_of(d, "memory"));
+	table_text(t, pick(flag_of(d, "huge_pages"), "huge", "small"));
+	table_octets(t, number_of(d, "arena_used"));
+	table_number(t, number_of(d, "entries"));
+	table_number(t, number_of(d, "expired"));
+	table_number(t, number_of(d, "index_slots"));
+	table_duration(t, number_of(d, "oldest_ms"));
+	table_print(t, out);
+	t = table_new(">STORED|>REPLACED|>EVICTED|>KEPT ON|>CROWDED OUT|>NO ROOM|>PURGED");
+	table_number(t, number_of(d, "stored"));
+	table_number(t, number_of(d, "replaced"));
+	table_number(t, number_of(d, "evicted"));
+	table_number(t, number_of(d, "kept_on"));
+	table_number(t, number_of(d, "crowded"));
+	table_number(t, number_of(d, "no_room"));
+	table_number(t, number_of(d, "purged"));
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+/* Of the queries that were looked up. */
+static void add_hit_rate(struct table *t, const json_t *pool)
+{
+	uint64_t hits = number_of(pool, "hits") + number_of(pool, "hits_negative") + number_of(pool, "hits_failure");
+	uint64_t all = hits + number_of(pool, "misses") + number_of(pool, "joined");
+	char text[16] = "-";
+
+	if (all)
+		snprintf(text, sizeof(text), "%.1f %%", 100.0 * (double)hits / (double)all);
+	table_text(t, text);
+}
+
+static void render_cache_pools(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("POOL|>HIT RATE|>HITS|>NEGATIVE|>FAILURE|>MISSES|>JOINED|>STORED|>NOT KEPT");
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "pools"), i, pool) {
+		table_text(t, text_of(pool, "pool"));
+		if (flag_of(pool, "enabled"))
+			add_hit_rate(t, pool);
+		else
+			table_text(t, "off");
+		table_number(t, number_of(pool, "hits"));
+		table_number(t, number_of(pool, "hits_negative"));
+		table_number(t, number_of(pool, "hits_failure"));
+		table_number(t, number_of(pool, "misses"));
+		table_number(t, number_of(pool, "joined"));
+		table_number(t, number_of(pool, "stored"));
+		table_number(t, number_of(pool, "not_kept"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_cache_kept(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("POOL|>POSITIVE|>NEGATIVE|>FAILURE");
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "kept"), i, pool) {
+		table_text(t, text_of(pool, "pool"));
+		table_number(t, number_of(pool, "positive"));
+		table_number(t, number_of(pool, "negative"));
+		table_number(t, number_of(pool, "failure"));
+	}
+	fputs("\nentries now:\n", out);
+	table_print(t, out);
+}
+
+enum { ENTRY_COLUMNS = 9 };	/* what is said once of an entry, however many records it has */
+
+static void add_entry(struct table *t, const json_t *entry)
+{
+	bool cd = flag_of(entry, "cd"), dnssec_ok = flag_of(entry, "do");
+
+	table_text(t, text_of(entry, "name"));
+	table_text(t, text_of(entry, "type"));
+	table_text(t, text_of(entry, "pool"));
+	table_text(t, cd && dnssec_ok ? "DO CD" : cd ? "CD" : dnssec_ok ? "DO" : "");
+	table_text(t, text_of(entry, "rcode"));
+	table_duration(t, number_of(entry, "age_s") * 1000);
+	if (number_of(entry, "left_s"))
+		table_duration(t, number_of(entry, "left_s") * 1000);
+	else
+		table_text(t, "expired");
+	table_text(t, text_of(entry, "kind"));
+	table_number(t, number_of(entry, "octets"));
+}
+
+static void add_entry_records(struct table *t, const json_t *entry)
+{
+	static const char *const sections[] = { "answer", "authority", "additional" };
+	const json_t *record;
+	unsigned rows = 0;
+	size_t i;
+
+	for (unsigned s = 0; s < 3; s++) {
+		json_array_foreach(json_object_get(entry, sections[s]), i, record) {
+			for (unsigned c = 0; rows && c < ENTRY_COLUMNS; c++)
+				table_text(t, " ");
+			table_text(t, sections[s]);
+			table_text(t, json_is_string(record) ? json_string_value(record) : "");
+			rows++;
+		}
+	}
+	if (!rows) {
+		table_text(t, "");
+		table_text(t, "");
+	}
+}
+
+static void render_cache_entries(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("NAME|TYPE|POOL|FLAGS|RCODE|AGE|LEFT|KIND|>OCTETS|SECTION|RECORD");
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "entries"), i, entry) {
+		add_entry(t, entry);
+		add_entry_records(t, entry);
+	}
+	table_print(t, out);
+	if (flag_of(d, "more"))
+		fputs("and more\n", out);
+}
+
+static void render_cache(FILE *out, const json_t *d)
+{
+	if (json_is_array(json_object_get(d, "entries"))) {
+		render_cache_entries(out, d);
+	} else if (json_object_get(d, "removed")) {
+		fprintf(out, "%" PRIu64 " entries removed\n", number_of(d, "removed"));
+	} else {
+		render_cache_memory(out, d);
+		render_cache_pools(out, d);
+		render_cache_kept(out, d);
+	}
+}
+
 /* ---- query ---- */
 
 static void render_members(FILE *out, const json_t *members)
@@ -545,6 +693,7 @@ static const struct {
 	{ "servers", render_servers },
 	{ "routes", render_routes },
 	{ "counters", render_counters },
+	{ "cache", render_cache },
 	{ "query", render_query },
 	{ "check", render_check },
 	{ "vrrp", render_vrrp },

@@ -15,6 +15,7 @@
 #include "dataplane/steer.h"
 #include "dataplane/vmac.h"
 #include "dataplane/xsk.h"
+#include "node/cachectl.h"
 #include "node/config.h"
 #include "node/control.h"
 #include "node/document.h"
@@ -153,6 +154,9 @@ json_t *status_counters(const struct node *node, bool per_worker)
 	json_object_set_new(object, "counters", counters_object(sum));
 	document_count(object, "inflight", inflight);
 	json_object_set_new(object, "unaccounted", json_integer(unaccounted(sum, inflight)));
+	json_object_set_new(object, "pools", cachectl_pools(node));
+	if (node->shared.cache)
+		json_object_set_new(object, "cache", cachectl_figures(node));
 	if (per_worker)
 		json_object_set_new(object, "workers", worker_counters(node));
 	if (node->steer)

@@ -166,6 +166,28 @@ static void test_check(void **unused)
 				  "filter:eth0  fault  FAILED  15 ms        1  detached\n");
 }
 
+static void test_cache(void **unused)
+{
+	(void)unused;
+	print("cache", "{\"memory\":536870912,\"arena_used\":1048576,\"huge_pages\":true,\"entries\":3,\"expired\":1,"
+	      "\"oldest_ms\":12000,\"pools\":[{\"pool\":\"rec\",\"enabled\":true,\"hits\":70,\"hits_negative\":5,\"misses\":20,"
+	      "\"joined\":5},{\"pool\":\"auth\",\"enabled\":false}],\"kept\":[{\"pool\":\"rec\",\"positive\":2}]}");
+	assert_non_null(strstr(text, "512.0 MiB  huge"));
+	assert_non_null(strstr(text, "rec     75.0 %"));
+	assert_non_null(strstr(text, "auth       off"));
+	assert_non_null(strstr(text, "12 s"));
+	print("cache", "{\"entries\":[{\"name\":\"a.test.\",\"type\":\"A\",\"pool\":\"rec\",\"do\":true,\"cd\":true,\"age_s\":20,"
+	      "\"left_s\":0,\"kind\":\"positive\",\"rcode\":\"NOERROR\",\"octets\":80,\"answer\":[\"one\\u001b[2J\",\"two\"]},"
+	      "{\"name\":\"b.test.\"}],\"more\":true}");
+	assert_non_null(strstr(text, "DO CD"));
+	assert_non_null(strstr(text, "expired"));
+	assert_non_null(strstr(text, "answer   one?[2J\n"));
+	assert_non_null(strstr(text, "   answer   two\n"));
+	assert_non_null(strstr(text, "and more\n"));
+	print("cache", "{\"action\":\"purge\",\"removed\":17}");
+	assert_string_equal(text, "17 entries removed\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
@@ -178,6 +200,7 @@ int main(void)
 		CASE("counters down, workers across", test_counters_per_worker),
 		CASE("virtual routers and their peers", test_routers),
 		CASE("check: one word when good, else what is not", test_check),
+		CASE("the cache: rates and kinds; entries with their records; what a purge removed", test_cache),
 	};
 
 	return RUN(cases);
