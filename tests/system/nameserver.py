@@ -16,6 +16,7 @@ import struct
 import threading
 
 TXT, OPT, SOA = 16, 41, 6
+AT_QUESTION = b"\xc0\x0c"
 TC, AA, RA = 0x0200, 0x0400, 0x0080
 CUT = ("cut", "keep", "close")
 RCODES = {"servfail": 2, "nx": 3, "refused": 5}
@@ -48,6 +49,68 @@ def rcode(message):
 
 def is_cut(message):
     return bool(message[2] & TC >> 8)
+
+
+def record(owner, rtype, ttl, data, rclass=1):
+    """owner: dotted text, or octets (AT_QUESTION: a pointer to the question's name)."""
+    owner = wire_name(owner) if isinstance(owner, str) else owner
+    return owner + struct.pack("!HHIH", rtype, rclass, ttl, len(data)) + data
+
+
+def soa(owner, ttl, minimum):
+    data = wire_name("ns.test") + wire_name("root.test") + struct.pack("!5I", 1, 2, 3, 4, minimum)
+    return record(owner, SOA, ttl, data)
+
+
+def make_reply(query, answers=(), authority=(), additional=(), flags=0, rcode=0, options=b"", opt=True):
+    """A server's answer to query from records; with an OPT at its end when the query has one."""
+    end = question_end(query)
+    has_opt = bool(opt and query[11])
+    tail = struct.pack("!BHHBBHH", 0, OPT, 1232, 0, 0, query[end + 7] << 8, len(options)) + options if has_opt else b""
+    flags |= 0x8000 | RA | struct.unpack("!H", query[2:4])[0] & 0x0110 | rcode
+    return query[:2] + struct.pack("!5H", flags, 1, len(answers), len(authority), len(additional) + has_opt) + \
+        query[12:end] + b"".join([*answers, *authority, *additional]) + tail
+
+
+def read_name(message, at):
+    """(dotted text with the letters as they are, where what follows begins)"""
+    labels, after = [], None
+    while message[at]:
+        if message[at] >= 0xc0:
+            after = after or at + 2
+            at = struct.unpack("!H", message[at:at + 2])[0] & 0x3fff
+        else:
+            labels.append(message[at + 1:at + 1 + message[at]].decode("latin-1"))
+            at += 1 + message[at]
+    return ".".join(labels), after or at + 1
+
+
+class Message:
+    """What a client reads in an answer: sections of (owner, type, TTL, data), the OPT apart."""
+
+    def __init__(self, octets):
+        self.octets, self.opt = octets, None
+        self.id, self.flags = struct.unpack("!2H", octets[:4])
+        self.rcode = self.flags & 15
+        self.qname, _ = read_name(octets, 12)
+        counts, at = struct.unpack("!3H", octets[6:12]), question_end(octets)
+        self.sections = [[], [], []]
+        for section, count in enumerate(counts):
+            for _ in range(count):
+                owner, at = read_name(octets, at)
+                rtype, rclass, ttl, size = struct.unpack("!HHIH", octets[at:at + 10])
+                data = octets[at + 10:at + 10 + size]
+                at += 10 + size
+                if rtype == OPT:
+                    assert self.opt is None, "two OPTs"
+                    self.opt = (rclass, ttl, data)
+                else:
+                    self.sections[section].append((owner, rtype, ttl, data))
+        assert at == len(octets), "octets behind the end"
+        self.answers, self.authority, self.additional = self.sections
+
+    def ttls(self):
+        return [r[2] for section in self.sections for r in section]
 
 
 def question_end(message):
@@ -190,3 +253,30 @@ class NameServer:
         held, self.held = self.held, []
         for send in held:
             send()
+
+
+class Scripted(NameServer):
+    """Answers names of self.script by calling what it has for them (query -> octets, or None for silence), others as
+    a NameServer does; keeps all queries."""
+
+    def __init__(self, *where):
+        self.script, self.queries = {}, []
+        super().__init__(*where)
+
+    def answer(self, query, tcp, send):
+        name = read_name(query, 12)[0]
+        self.queries.append((name, query, tcp))
+        if name not in self.script:
+            return super().answer(query, tcp, send)
+        reply = self.script[name](query)
+        if reply:
+            send(reply)
+        return True
+
+    def count(self, name):
+        """How often it was asked for name."""
+        return sum(seen.lower() == name.lower() for seen, _, _ in self.queries)
+
+    def last(self, name):
+        """The last query for name."""
+        return [query for seen, query, _ in self.queries if seen.lower() == name.lower()][-1]

@@ -154,8 +154,8 @@ interfaces = ( { name = "eth0"; side = "client"; }, { name = "eth1"; side = "ser
 listen = ( { address = "%(listen)s"; } );
 acl = { recursive = [ "10.77.1.0/24" ]; authoritative = [ "0.0.0.0/0" ]; };
 pools = (
-  { name = "auth"; kind = "authoritative"; timeout_ms = 500; servers = ( { address = "%(server)s"; } ); },
-  { name = "rec"; kind = "recursive"; timeout_ms = 500; servers = ( { address = "%(server)s"; port = 5300; } ); } );
+  { name = "auth"; kind = "authoritative"; timeout_ms = %(timeout)s; servers = ( { address = "%(server)s"; } ); %(auth)s },
+  { name = "rec"; kind = "recursive"; timeout_ms = %(timeout)s; servers = ( { address = "%(server)s"; port = 5300; } ); %(rec)s } );
 routes = ( { suffixes = [ "example.net" ]; pool = "auth"; }, { suffixes = [ "." ]; pool = "rec"; } );
 control = { socket = "%(dir)s/control.sock"; group = ""; };
 log = { level = "debug"; };
@@ -178,7 +178,7 @@ class Node:
             self.node.sh("ip neigh replace %s lladdr %s dev %s nud permanent" % (address, mac, device))
         self.mac_c, self.mac_s = self.mac("eth0"), self.mac("eth1")
         self.c, self.s = Wire(self.client, "eth0"), Wire(self.server, "eth0")
-        self.settings = dict(node=node, more=more, listen=NODE_C, server=SERVER, dir=self.dir)
+        self.settings = dict(node=node, more=more, listen=NODE_C, server=SERVER, dir=self.dir, timeout=500, auth="", rec="")
         self.path = os.path.join(self.dir, "node.conf")
         self.write()
         self.process = None
