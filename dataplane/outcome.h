@@ -82,7 +82,7 @@
 	X(HITS, "hits", "queries answered from the cache with records") \
 	X(HITS_NEGATIVE, "hits_negative", "queries answered from the cache: no such name, or no such records") \
 	X(HITS_FAILURE, "hits_failure", "queries answered from the cache: SERVFAIL") \
-	X(MISSES, "misses", "queries that were looked up and sent to a server") \
+	X(MISSES, "misses", "queries sent to a server") \
 	X(JOINED, "joined", "queries that waited for the answer to another one's") \
 	X(STORED, "stored", "answers kept") \
 	X(NOT_KEPT, "not_kept", "answers not kept: type, code, size, TTL, or no room")

@@ -84,6 +84,11 @@ static void count(struct dp_worker *worker, enum dp_counter counter)
 	counters_add(&worker->counters[counter], 1);
 }
 
+static void count_pool(struct dp_worker *worker, uint16_t pool_id, enum dp_pool_counter counter)
+{
+	counters_add(dp_pool_counter(worker, pool_id, counter), 1);
+}
+
 /* The one outcome of a query; the node's own are in no count. */
 static void settle(struct dp_worker *worker, uint8_t origin, enum dp_counter outcome)
 {
@@ -533,6 +538,7 @@ static void look(struct dp_worker *worker)
 			continue;
 		p->verdict = DP_REPLY;
 		p->outcome = DP_COUNT_HIT;
+		count_pool(worker, p->pool->id, DP_POOL_HITS + p->entry->kind);
 	}
 }
 
@@ -625,6 +631,7 @@ static bool join(struct dp_worker *worker, struct dp_packet *p, uint64_t deadlin
 	if (worker->trace)
 		trace_received(worker, p, query->attempt[0].server ? &query->attempt[0].server->endpoint : NULL);
 	fill_waiter(waiter, p, deadline_ns);
+	count_pool(worker, p->pool->id, DP_POOL_JOINED);
 	p->verdict = DP_HELD;
 	worker->io->give(worker, p);
 	return true;
@@ -656,6 +663,7 @@ static void start(struct dp_worker *worker, struct dp_packet *p, struct pool_ser
 	fill_key(p->inflight, p);
 	fill_waiter(&p->inflight->first, p, deadline_ns);
 	dp_inflight_list(worker->inflight, p->inflight);
+	count_pool(worker, p->pool->id, DP_POOL_MISSES);
 	plan_retry(worker, p->pool, p->inflight, server);
 	p->attempt = dp_inflight_attempt(worker->inflight, p->inflight, server, worker->now_ns);
 	p->verdict = DP_FORWARD;
@@ -908,13 +916,15 @@ static void keep(struct dp_worker *worker, struct dp_packet *p, const struct dp_
 		.dnssec_ok = query->dnssec_ok,
 	};
 	struct dp_ttls ttls;
+	bool kept;
 
-	if (!shared->cache || !pool || query->first.back.origin == DP_ORIGIN_SELF ||
-	    attempt->sent_ns <= atomic_load_explicit(&shared->purged_ns, memory_order_relaxed) ||
-	    dp_ttl_read(p->payload, p->payload_len, message, &pool->cache, &ttls) != DP_TTL_KEEP)
+	if (!shared->cache || !pool || !pool->cache.enabled || query->first.back.origin == DP_ORIGIN_SELF ||
+	    attempt->sent_ns <= atomic_load(&shared->purged_ns))
 		return;
-	dp_cache_store(shared->cache, worker->writer, &key, p->payload, p->payload_len, message, &ttls,
-		       worker->cache_now);
+	kept = dp_ttl_read(p->payload, p->payload_len, message, &pool->cache, &ttls) == DP_TTL_KEEP &&
+	       dp_cache_store(shared->cache, worker->writer, &key, p->payload, p->payload_len, message, &ttls,
+			      worker->cache_now);
+	count_pool(worker, pool->id, kept ? DP_POOL_STORED : DP_POOL_NOT_KEPT);
 }
 
 static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
