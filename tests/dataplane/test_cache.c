@@ -399,11 +399,7 @@ static void ask(struct dp_cache *cache, uint64_t number, struct hits *hits, uint
 static void test_flood(void **state)
 {
 	enum { HOT = 10000, COLD_PER_HOT = 15, MEMORY = 8 * MIB };
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	uint64_t asked = from_environment("TANDEM_CACHE_FLOOD", 1500 * 1000);
-#else
 	uint64_t asked = from_environment("TANDEM_CACHE_FLOOD", 3 * 1000 * 1000);
-#endif
 	struct epoch_reader *reader = &epoch.readers[0];
 	uint64_t before = resident(), cold_number = 1000 * 1000, most = 0;
 	struct dp_cache *cache = open_cache(MEMORY, 1);
@@ -670,7 +666,7 @@ static void *store_one(void *context)
 
 static void test_no_twins(void **state)
 {
-	struct dp_cache *cache = open_cache(4 * MIB, THREADS);
+	struct dp_cache *cache = open_cache(32 * MIB, THREADS);
 	struct thread threads[THREADS];
 
 	(void)state;
@@ -682,6 +678,7 @@ static void test_no_twins(void **state)
 		pthread_join(threads[i].thread, NULL);
 		assert_int_equal(threads[i].torn, 0);
 	}
+	assert_int_equal(stats_of(cache).stored, THREADS * 20000);
 	assert_int_equal(walk_count(cache), 20000 / 8);
 	assert_books(cache);
 	dp_cache_close(cache);
