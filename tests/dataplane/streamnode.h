@@ -57,13 +57,13 @@ static unsigned socket_workers;
 static struct dp_listener *open_listener(const char *address)
 {
 	struct dp_listener *listener;
-	char error[128];
+	char error[128] = "no port is free for both UDP and TCP";
 
 	for (unsigned i = 0; i < 20; i++) {
 		struct responder probe;
-		bool bound = responder_bind(&probe, address);
 
-		assert_true(bound);
+		if (!responder_bind(&probe, address))
+			continue;
 		close(probe.udp_fd);
 		close(probe.listen_fd);
 		if (!dp_listener_open(&listener, &probe.endpoint, socket_workers ? socket_workers : 1, error,
@@ -319,21 +319,21 @@ static void check_served(const struct dp_listener *listener, int type)
 	close(fd);
 }
 
-/* Every query of this program so far, with nothing on its way. */
-static void check_outcomes(void)
+static uint64_t sum_outcomes(void)
 {
 	uint64_t outcomes = 0;
-	bool waits = true;
 
-	for (unsigned i = 0; i < DEADLINE_MS && waits; i++) {
-		usleep(1000);
-		waits = atomic_load(&worker->inflight_now);
-		for (unsigned k = 0; k < socket_workers; k++)
-			waits |= atomic_load(&shared.worker[k]->inflight_now) != 0;
-	}
 	for (unsigned i = 0; i < DP_OUTCOME_END; i++)
 		outcomes += counter(i);
-	assert_int_equal(outcomes, counter(DP_COUNT_QUERIES));
+	return outcomes;
+}
+
+/* Every query of this program so far has one, soon: an answer is counted a moment after it can be read. */
+static void check_outcomes(void)
+{
+	for (unsigned i = 0; i < DEADLINE_MS && sum_outcomes() != counter(DP_COUNT_QUERIES); i++)
+		usleep(1000);
+	assert_int_equal(sum_outcomes(), counter(DP_COUNT_QUERIES));
 }
 
 #endif
