@@ -98,6 +98,7 @@ system: all $(B)/tests/bench/flood
 # Measuring: programs of tests/bench, and the script that runs them beside each other.
 BENCH := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c))))
 $(B)/tests/bench/reflect_xdp.o $(B)/tests/bench/reflect_xsk.o: $(B)/tests/bench/reflect_xdp.skel.h
+$(B)/tests/bench/hitrate: PKG_LIBS += -lm
 
 bench: all $(BENCH)
 	$(Q)TANDEM_BUILD=$(B) tests/bench/bench
