@@ -245,6 +245,9 @@ static void check_router_interface(struct settings *s, const struct config *conf
 		if (!(config->interfaces[j].side & DP_SIDE_CLIENT))
 			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has side \"server\" in interfaces[%zu], must "
 				   "be \"client\" or \"both\"", name, j);
+		if (config->interfaces[j].vlan)
+			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has vlan = %u in interfaces[%zu]: a virtual router "
+				   "needs an interface without", name, config->interfaces[j].vlan, j);
 		return;
 	}
 	MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" is none of the interfaces with side \"client\" or \"both\"",

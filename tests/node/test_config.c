@@ -425,6 +425,11 @@ static void mistakes_of_virtual_routers(void **state)
 		  "good:11: vrrp[1].vrid: 51 is the number of vrrp[0] on eth0 too, must be another one of 1-255" },
 		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth1\"; vrid = 52",
 		  "good:11: vrrp[1].interface: \"eth1\" has side \"server\" in interfaces[1], must be \"client\" or \"both\"" },
+		{ "{ name = \"eth0\";", "{ name = \"eth0\"; vlan = 4095;",
+		  "good:3: interfaces[0].vlan: 4095 is out of range, must be a number 0-4094" },
+		{ "{ name = \"eth0\";", "{ name = \"eth0\"; vlan = 100;",
+		  "good:9: vrrp[0].interface: \"eth0\" has vlan = 100 in interfaces[0]: a virtual router needs an interface without\n"
+		  "good:11: vrrp[1].interface: \"eth0\" has vlan = 100 in interfaces[0]: a virtual router needs an interface without" },
 		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth2\"; vrid = 52",
 		  "good:11: vrrp[1].interface: \"eth2\" is none of the interfaces with side \"client\" or \"both\"" },
 		{ "192.0.2.53", "192.0.2.100",
