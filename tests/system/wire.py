@@ -200,9 +200,13 @@ class Node:
         return json.loads(self.node.sh("ip -j link show dev " + device))[0]["address"]
 
     def write(self, **changed):
+        """Without a packet cache, unless a setting has one: it would answer where the server should be asked."""
         self.settings.update(changed)
+        text = CONFIG % self.settings
+        if "cache = { memory" not in text:
+            text += "cache = { memory = 0; };\n"
         with open(self.path, "w") as f:
-            f.write(CONFIG % self.settings)
+            f.write(text)
 
     def start(self):
         """Starts tandemd and waits until it answers its control socket; returns the seconds that took."""
