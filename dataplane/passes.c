@@ -551,6 +551,24 @@ static size_t write_cached(struct dp_worker *worker, const struct dp_packet *p, 
 			       p->pool->kind == POOL_RECURSIVE, worker->conf->edns_size);
 }
 
+/* Another buffer where the query's does not hold what a TCP client is to have: TC would be of no use to it. False when
+ * there is none. */
+static bool enlarge(struct dp_worker *worker, struct dp_packet *p)
+{
+	uint32_t room = DP_REPLY_ERROR_MAX + p->entry->body_len;
+	struct dp_packet larger;
+
+	if (!p->query.asker.tcp || p->payload_room >= room)
+		return true;
+	if (!worker->io->take(worker, &larger, room))
+		return false;
+	worker->io->give(worker, p);
+	p->payload = larger.payload;
+	p->payload_room = larger.payload_room;
+	p->buffer = larger.buffer;
+	return true;
+}
+
 static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 {
 	struct dp_question question = question_of(&p->query);
@@ -558,6 +576,11 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 
 	if (worker->trace && !worker->trace->by_server)
 		trace_received(worker, p, NULL);
+	if (p->entry && !enlarge(worker, p)) {
+		p->verdict = DP_DROP;
+		p->outcome = DP_COUNT_DROP_TRANSMIT;
+		return;
+	}
 	if (p->entry)
 		p->payload_len = (uint32_t)write_cached(worker, p, &question);
 	else if (p->local)
