@@ -51,6 +51,11 @@ def is_cut(message):
     return bool(message[2] & TC >> 8)
 
 
+def qtype_of(query):
+    end = question_end(query)
+    return struct.unpack("!H", query[end - 4:end - 2])[0]
+
+
 def record(owner, rtype, ttl, data, rclass=1):
     """owner: dotted text, or octets (AT_QUESTION: a pointer to the question's name)."""
     owner = wire_name(owner) if isinstance(owner, str) else owner
