@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "node/cachectl.h"
 #include "node/capture.h"
+#include "node/clients.h"
 #include "node/control.h"
 #include "node/document.h"
 #include "node/explain.h"
@@ -181,6 +182,7 @@ static const struct {
 	{ "counters", run_counters },
 	{ "cache", cachectl_run },
 	{ "capture", capture_start },
+	{ "clients", clients_run },
 	{ "query", run_query },
 	{ "check", run_check },
 	{ "vrrp", run_vrrp },
@@ -199,5 +201,5 @@ void commands_run(void *context, struct control_client *client, const json_t *re
 		}
 	}
 	control_refuse(client, "unknown command; known: ping status pools servers routes counters "
-		       "cache capture query check vrrp history reload");
+		       "cache capture clients query check vrrp history reload");
 }

@@ -326,6 +326,27 @@ static int finish_cache(const struct call *call)
 	return is_dump ? finish_stream(call) : finish_document(call);
 }
 
+/* top [-n N] | block PREFIX [--for SECONDS] | unblock PREFIX | blocked */
+static bool ask_clients(const struct arguments *a, json_t *request)
+{
+	const char *action = a->item[0];
+	bool is_top = strcmp(action, "top") == 0, is_block = strcmp(action, "block") == 0;
+	bool takes_prefix = is_block || strcmp(action, "unblock") == 0;
+
+	if (!is_top && !takes_prefix && strcmp(action, "blocked") != 0)
+		return false;
+	if (a->n != 1 + takes_prefix || (a->given & OPT_COUNT && !is_top) || (a->given & OPT_SECONDS && !is_block))
+		return false;
+	json_object_set_new(request, "action", json_string(action));
+	if (takes_prefix)
+		json_object_set_new(request, "prefix", json_string(a->item[1]));
+	if (a->given & OPT_COUNT)
+		json_object_set_new(request, "count", json_integer(a->count));
+	if (a->given & OPT_SECONDS)
+		json_object_set_new(request, "seconds", json_integer(a->seconds));
+	return true;
+}
+
 static bool ask_routes(const struct arguments *a, json_t *request)
 {
 	json_object_set_new(request, "all", json_boolean(a->given & OPT_ALL));
@@ -356,6 +377,8 @@ static const struct command {
 	  1, 4, OPT_COUNT | OPT_SECONDS, ask_capture, finish_stream, LONG_PATIENCE_S },
 	{ "cache", "cache [find|purge NAME [--type TYPE] [--suffix]] | cache dump FILE|-", 0, 2,
 	  OPT_TYPE | OPT_SUFFIX, ask_cache, finish_cache, LONG_PATIENCE_S },
+	{ "clients", "clients top [-n N] | block PREFIX [--for SECONDS] | unblock PREFIX | blocked", 1, 2,
+	  OPT_COUNT | OPT_SECONDS, ask_clients, finish_document, PATIENCE_S },
 	{ "query", "query NAME TYPE [--client ADDR]", 2, 2, OPT_CLIENT, ask_query, finish_document,
 	  PATIENCE_S },
 	{ "check", "check", 0, 0, 0, NULL, finish_document, PATIENCE_S },
@@ -428,6 +451,7 @@ static int take_option(struct arguments *a, int option)
 		a->given |= OPT_SUFFIX;
 		return 0;
 	case 'c':
+	case 'n':
 		a->given |= OPT_COUNT;
 		return read_number(optarg, &a->count) ? 0 : 1 + print_usage(stderr, EXIT_USAGE);
 	case 'S':
@@ -462,6 +486,7 @@ int main(int argc, char **argv)
 		{ "seconds", required_argument, NULL, 'S' },
 		{ "type", required_argument, NULL, 't' },
 		{ "suffix", no_argument, NULL, 'x' },
+		{ "for", required_argument, NULL, 'S' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -470,7 +495,7 @@ int main(int argc, char **argv)
 	const struct command *command;
 	int option, done;
 
-	while ((option = getopt_long(argc, argv, "s:c:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "s:c:n:h", options, NULL)) != -1) {
 		done = take_option(&a, option);
 		if (done)
 			return done - 1;

@@ -15,13 +15,14 @@
 #include "dataplane/acl.h"
 #include "dataplane/neigh.h"
 #include "dataplane/query.h"
+#include "node/clients.h"
 #include "node/document.h"
 #include "node/node.h"
 #include "pools/name.h"
 #include "pools/policy.h"
 #include "pools/suffix.h"
 
-enum { TYPE_TKEY = 249 };
+enum { TYPE_TKEY = 249, ADDR_BITS = 128 };
 
 struct question {
 	struct name name;
@@ -167,6 +168,8 @@ static const char *find_outcome(json_t *object, const struct node *node, const s
 	const struct dp_conf *conf = node_conf(node);
 	const struct pool *pool = put_route(object, conf, q);
 
+	if (q->has_client && clients_blocked_by(node->clients, &(struct prefix){ q->client, ADDR_BITS }))
+		return "drop_denied";
 	if (!pool)
 		return "refused_route";
 	if (q->has_client && !put_acl(object, conf->acl[pool->kind], &q->client))

@@ -22,11 +22,13 @@
 #include "base/log.h"
 #include "dataplane/cache.h"
 #include "dataplane/handover.h"
+#include "dataplane/limit.h"
 #include "dataplane/neigh.h"
 #include "dataplane/steer.h"
 #include "dataplane/upstream.h"
 #include "dataplane/xsk.h"
 #include "node/cachectl.h"
+#include "node/clients.h"
 #include "node/commands.h"
 #include "node/config.h"
 #include "node/control.h"
@@ -303,6 +305,17 @@ static int build_snapshot(struct node *node, char *error, size_t size)
 	return err;
 }
 
+/* Whoever is denied is so from the first frame on. */
+static int open_clients(struct node *node, char *error, size_t size)
+{
+	int err = dp_limit_open(&node->shared.limit, node->config->limit_memory);
+
+	if (err)
+		return fail(error, size, "limit.memory", err);
+	err = clients_open(&node->clients, node);
+	return err ? fail(error, size, "clients", err) : 0;
+}
+
 static int attach_filter(struct node *node, char *error, size_t size)
 {
 	for (unsigned i = 0; i < node->shared.ports; i++) {
@@ -496,6 +509,7 @@ static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	open_filter,
 	open_vrrp,
 	build_snapshot,
+	open_clients,
 	attach_filter,
 	open_umem,
 	open_cache,
@@ -595,8 +609,10 @@ void node_stop(struct node *node)
 	snapshot_stop_probes(node);
 	if (node->neigh)
 		neigh_close(node->neigh);
+	clients_close(node->clients);
 	free_workers(node);
 	dp_cache_close(node->shared.cache);
+	dp_limit_close(node->shared.limit);
 	dp_umem_close(node->umem);
 	node_vrrp_close(node->vrrp);
 	steer_close(node->steer);

@@ -7,6 +7,7 @@
  *   snapshot.c   publishing and retiring         control.c    the Unix socket
  *   reload.c     reading the file again          commands.c   what can be asked over it
  *   vrrp.c       the virtual routers             guard.c      what speaks when nothing else can
+ *   clients.c    who asks most, who is blocked
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -23,6 +24,7 @@
 
 struct cachectl_job;
 struct capture;
+struct clients;
 struct config;
 struct control;
 struct guard;
@@ -63,6 +65,7 @@ struct node {
 	struct control *control;
 	struct capture *capture;
 	struct cachectl_job *cachectl;		/* walks through the cache under way */
+	struct clients *clients;
 	struct reload *reload;
 	struct loop_fd signals, log;
 	struct loop_timer reclaim, watchdog;

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/conf.h"
+#include "node/clients.h"
 #include "node/config.h"
 #include "node/node.h"
 #include "node/notify.h"
@@ -81,6 +82,7 @@ static int commit(struct reload *r)
 	if (err)
 		return err;
 	r->conf = NULL;
+	clients_adopt(node->clients, r->config);
 	config_free(node->config);
 	node->config = r->config;
 	r->config = NULL;

@@ -408,6 +408,69 @@ static void render_routes(FILE *out, const json_t *d)
 		pick(flag_of(d, "more"), "; --all shows all", ""));
 }
 
+/* ---- clients ---- */
+
+static void render_top(FILE *out, const json_t *clients)
+{
+	struct table *t = table_new("CLIENT|>QUERIES/s|>LIMITED/s|>QUERIES|>LIMITED|FIRST SEEN|LAST SEEN|BLOCKED");
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(clients, i, c) {
+		table_text(t, text_of(c, "client"));
+		table_number(t, number_of(c, "rate"));
+		table_number(t, number_of(c, "limited_rate"));
+		table_number(t, number_of(c, "queries"));
+		table_number(t, number_of(c, "limited"));
+		table_duration(t, number_of(c, "first_seen_s") * 1000);
+		table_duration(t, number_of(c, "last_seen_s") * 1000);
+		table_text(t, pick(flag_of(c, "blocked"), text_of(c, "blocked_by"), "-"));
+	}
+	table_print(t, out);
+}
+
+static void add_blocked(struct table *t, const json_t *c)
+{
+	char passes[32] = "none";
+
+	table_text(t, text_of(c, "client"));
+	table_text(t, text_of(c, "by"));
+	if (json_object_get(c, "since_ms"))
+		table_duration(t, number_of(c, "since_ms"));
+	else
+		table_text(t, "-");
+	if (json_object_get(c, "left_ms"))
+		table_duration(t, number_of(c, "left_ms"));
+	else
+		table_text(t, "-");
+	if (number_of(c, "let_through"))
+		snprintf(passes, sizeof(passes), "1 in %" PRIu64, number_of(c, "let_through"));
+	table_text(t, passes);
+}
+
+static void render_blocked(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("CLIENT|BY|SINCE|LEFT|PASSES");
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "blocked"), i, c)
+		add_blocked(t, c);
+	table_print(t, out);
+	if (json_object_get(d, "dropped_in_filter"))
+		fprintf(out, "%" PRIu64 " frames dropped by the filter\n", number_of(d, "dropped_in_filter"));
+}
+
+static void render_clients(FILE *out, const json_t *d)
+{
+	if (json_object_get(d, "clients"))
+		render_top(out, json_object_get(d, "clients"));
+	else if (json_object_get(d, "blocked"))
+		render_blocked(out, d);
+	else
+		fprintf(out, "%s %s\n", text_of(d, "action"), text_of(d, "client"));
+}
+
 /* ---- counters ---- */
 
 static void render_sockets(FILE *out, const json_t *sockets)
@@ -694,6 +757,7 @@ static const struct {
 	{ "routes", render_routes },
 	{ "counters", render_counters },
 	{ "cache", render_cache },
+	{ "clients", render_clients },
 	{ "query", render_query },
 	{ "check", render_check },
 	{ "vrrp", render_vrrp },

@@ -172,6 +172,16 @@ static void values_and_defaults(void **state)
 	assert_int_equal(config->check_interval_ms, 20);
 	assert_string_equal(config->control_socket, "/run/tandem/control.sock");
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config->deny.n, 0);
+	assert_int_equal(config->limit_memory, 16 << 20);
+	assert_int_equal(config->limit.kind[POOL_RECURSIVE].qps, 0);
+	assert_int_equal(config->limit.kind[POOL_RECURSIVE].over, DP_OVER_CACHE_ONLY);
+	assert_int_equal(config->limit.kind[POOL_AUTHORITATIVE].over, DP_OVER_SLIP);
+	assert_int_equal(config->limit.n_wider, 2);
+	assert_int_equal(config->limit.wider[1].ipv4_prefix, 20);
+	assert_int_equal(config->limit.wider[1].factor, 64);
+	assert_int_equal(config->limit.amplification, 0);
+	assert_false(config->block.automatic);
 	assert_int_equal(config_pool(config, "rec"), 1);
 	assert_int_equal(config_pool(config, "none"), -1);
 	config_free(config);
@@ -272,6 +282,51 @@ static void mistakes_between_keys(void **state)
 		{ "\"192.0.2.1\"", "\"fe80::1\"", "good:4: listen[0].address: must not be a link-local address" },
 		{ "	recursive = [ \"192.0.2.0/24\", \"!192.0.2.99\" ];", "",
 		  "good:5: acl.recursive: missing, required by the recursive pool \"rec\"; list your clients, like [ \"10.0.0.0/8\" ]" },
+		{ "acl", "deny = [ \"!192.0.2.1\" ];\nacl", "good:5: deny[0]: \"!\" has no meaning here, must be a prefix" },
+		{ "acl", "deny = [ \"10.0.0.0/8\", \"10.0.0.0/8\" ];\nacl", "good:5: deny[1]: 10.0.0.0/8 is given twice" },
+		{ "acl", "deny = [ \"10.0.0.0/7\",\n\"127.0.0.1\",\n\"::/0\", \"2000::/15\" ];\nacl",
+		  "good:5: deny[0]: 10.0.0.0/7 is too wide, must be a /8 or longer, a /16 for IPv6\n"
+		  "good:6: deny[1]: 127.0.0.1/32 holds a loopback address, which this node checks itself from\n"
+		  "good:7: deny[2]: ::/0 holds a loopback address, which this node checks itself from\n"
+		  "good:7: deny[3]: 2000::/15 is too wide, must be a /8 or longer, a /16 for IPv6" },
+		{ "acl", "limit = { recursive = { qps = 1000001; over = \"slip\"; };\n"
+		  "authoritative = { over = \"cache-only\"; slip = 0; }; };\nacl",
+		  "good:5: limit.recursive.qps: 1000001 is out of range, must be a number 0-1000000\n"
+		  "good:5: limit.recursive.over: \"slip\" is not one of \"cache-only\", \"drop\", \"refuse\"\n"
+		  "good:6: limit.authoritative.over: \"cache-only\" is not one of \"drop\", \"refuse\", \"slip\"\n"
+		  "good:6: limit.authoritative.slip: 0 is out of range, must be a number 1-100" },
+		{ "acl", "limit = { recursive = { qps = 10; burst = 601; };\nauthoritative = { qps = 1; burst = 61; }; };\nacl",
+		  "good:5: limit.recursive.burst: 601 must be at most 60 times qps, which is 10\n"
+		  "good:6: limit.authoritative.burst: 61 must be at most 60 times qps, which is 1" },
+		{ "acl", "limit = { ipv4_prefix = 24; };\nacl",
+		  "good:5: limit.wider[0].ipv4_prefix: 24 must be below 24, the one before" },
+		{ "acl", "limit = { wider = ( { ipv4_prefix = 24; ipv6_prefix = 48; factor = 8; },\n"
+		  "{ ipv4_prefix = 25; ipv6_prefix = 48; factor = 7; } ); };\nacl",
+		  "good:6: limit.wider[1].ipv4_prefix: 25 must be below 24, the one before\n"
+		  "good:6: limit.wider[1].ipv6_prefix: 48 must be below 48, the one before\n"
+		  "good:6: limit.wider[1].factor: 7 must not be below 8, the one before" },
+		{ "acl", "limit = { wider = ( { ipv4_prefix = 24; } ); };\nacl",
+		  "good:5: limit.wider[0].ipv6_prefix: missing, must be a number 1-127\n"
+		  "good:5: limit.wider[0].factor: missing, must be a number 1-10000" },
+		{ "acl", "limit = { exempt = [ \"192.0.2.1\",\n\"!192.0.2.2\" ]; };\nacl",
+		  "good:6: limit.exempt[1]: \"!\" has no meaning here, must be a prefix" },
+		{ "acl", "limit = { exempt = [ \"192.0.2.1\" ];\noverride = ( { prefix = \"192.0.2.1/32\"; factor = 2; },\n"
+		  "{ prefix = \"10.0.0.0/8\"; factor = 2; }, { prefix = \"10.0.0.0/8\"; factor = 3; } ); };\nacl",
+		  "good:6: limit.override[0].prefix: 192.0.2.1/32 is in limit.exempt already\n"
+		  "good:7: limit.override[2].prefix: 10.0.0.0/8 is given twice" },
+		{ "acl", "limit = { override = ( { prefix = \"100.64.0.0/9\"; factor = 2; },\n"
+		  "{ prefix = \"nets\"; factor = 0; }, { prefix = 7; factor = 1; } ); };\nacl",
+		  "good:5: limit.override[0].prefix: \"100.64.0.0/9\" has bits set behind its length\n"
+		  "good:6: limit.override[1].prefix: \"nets\" is no prefix; write \"192.0.2.0/24\"\n"
+		  "good:6: limit.override[1].factor: 0 is out of range, must be a number 1-10000\n"
+		  "good:6: limit.override[2].prefix: must be a prefix like \"192.0.2.0/24\"" },
+		{ "acl", "limit = { memory = \"1M\"; tcp_factor = 0; amplification = { ratio = 101; }; };\nacl",
+		  "good:5: limit.memory: 1048576 is out of range, must be a size 2097152-68719476736 octets, as a number or "
+		  "like \"512M\"\n"
+		  "good:5: limit.tcp_factor: 0 is out of range, must be a number 1-100\n"
+		  "good:5: limit.amplification.ratio: 101 is out of range, must be a number 0-100" },
+		{ "acl", "limit = { block = { automatic = true; }; };\nacl",
+		  "good:5: limit.block.automatic: needs a limit: set limit.recursive.qps or limit.authoritative.qps" },
 		{ "\"!192.0.2.99\"", "\"!192.0.2.0/24\"", "good:6: acl.recursive[1]: 192.0.2.0/24 is given twice" },
 		{ "\"!192.0.2.99\"", "\"!192.0.2.9/24\"", "good:6: acl.recursive[1]: \"!192.0.2.9/24\" has bits set behind its length" },
 		{ "name = \"rec\"", "name = \"auth\"",
@@ -312,7 +367,7 @@ static void mistakes_between_keys(void **state)
 		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
 		{ "routes", "rootes", "good:16: rootes: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "vrrp, acl, pools, routes, edns, tcp, self_check, control, log\n"
+		  "vrrp, acl, deny, limit, pools, routes, cache, edns, tcp, self_check, control, log\n"
 		  "good:1: routes: missing, must be a list of 1-1024 groups ( { ... }, ... )" },
 	};
 
@@ -339,6 +394,9 @@ static void allowed_combinations(void **state)
 		{ "\"!192.0.2.99\"", "\"!2001:db8::/32\", \"!192.0.2.0/25\"", "" },
 		{ "acl", "control = { group = \"\"; };\nacl", "" },
 		{ "kind = \"recursive\"", "kind = \"authoritative\"", "" },
+		{ "acl", "limit = { wider = ( ); exempt = [ ]; ipv4_prefix = 24; };\ndeny = [ ];\nacl", "" },
+		{ "acl", "limit = { recursive = { qps = 10; burst = 600; over = \"drop\"; }; block = { automatic = true; }; "
+		  "exempt = [ \"10.0.0.0/8\" ]; override = ( { prefix = \"10.0.0.0/9\"; factor = 9; } ); };\nacl", "" },
 		{ "\"Example.NET\"", "\"a\\\\.b.c\", \"\\\\032.x\", \"a.example.org\"", "" },
 	};
 
