@@ -26,6 +26,7 @@ void dp_conf_free(struct dp_conf *conf)
 		dp_acl_free(conf->acl[i]);
 	dp_acl_free(conf->deny);
 	dp_limit_rules_free(conf->limit);
+	dp_acl_free(conf->update_acl);
 	suffix_table_free(conf->suffixes);
 	local_table_free(conf->local);
 	free(conf);

@@ -7,8 +7,10 @@
 #ifndef DATAPLANE_CONF_H
 #define DATAPLANE_CONF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/addr.h"
+#include "dataplane/query.h"
 #include "pools/name.h"
 #include "pools/pool.h"
 
@@ -19,6 +21,21 @@ struct local_table;
 struct suffix_table;
 
 enum { DP_LISTENS_MAX = 32, DP_POOLS_MAX = 64 };
+
+/* What ANY over UDP is answered with (D117); over TCP it is forwarded. */
+enum dp_any {
+	DP_ANY_TRUNCATE,		/* TC: ask over TCP */
+	DP_ANY_HINFO,			/* one synthesized record (RFC 8482, 4.2), or TC to those that want DNSSEC */
+	DP_ANY_FORWARD,
+};
+
+/* Choices that the RFCs leave. */
+struct dp_rules {
+	uint8_t any[POOL_KINDS];	/* enum dp_any */
+	bool rd0_from_cache;		/* RD = 0 to a recursive pool: what the cache has, not REFUSED at once */
+	bool ignore_trailing;		/* octets behind a query's last record: not FORMERR */
+	bool edns_fallback;		/* FORMERR or NOTIMP from a server: once more without EDNS */
+};
 
 struct dp_listen {
 	struct endpoint endpoint;
@@ -37,7 +54,11 @@ struct dp_conf {
 	struct dp_acl *acl[POOL_KINDS];
 	struct dp_acl *deny;			/* whom a rule matches is not answered; NULL = nobody */
 	struct dp_limit_rules *limit;		/* NULL = no limits */
+	struct dp_acl *update_acl;		/* who may send NOTIFY and UPDATE */
 	struct local_table *local;
+	struct dp_rules rules;
+	uint8_t nsid_len;			/* 0 = none is given */
+	char nsid[DNS_NSID_MAX];
 	uint16_t edns_size;			/* toward clients and servers */
 	uint32_t tcp_idle_ms;
 	uint32_t tcp_connections;		/* cap, all clients */

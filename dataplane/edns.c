@@ -14,6 +14,7 @@ enum {
 	OPT_FLAG_DO = 0x8000,
 
 	OPTION_HEADER = 4,
+	OPTION_NSID = 3,
 	OPTION_EDE = 15,
 };
 
@@ -21,22 +22,26 @@ bool dp_opt_read(const uint8_t *msg, size_t at, size_t end, struct dp_opt *opt)
 {
 	const uint8_t *record = msg + at;
 	size_t option = at + DNS_OPT_LEN;
+	bool nsid = false;
 
 	opt->udp_size = wire_get16(record + OPT_UDP_SIZE);
 	opt->rcode_high = record[OPT_RCODE_HIGH];
 	opt->version = record[OPT_VERSION];
 	opt->dnssec_ok = wire_get16(record + OPT_FLAGS) & OPT_FLAG_DO;
+	opt->nsid = false;
 	opt->options_at = (uint16_t)option;
 	opt->options_len = (uint16_t)(end - option);
 
 	while (end - option >= OPTION_HEADER) {
 		size_t option_len = wire_get16(msg + option + 2);
 
+		nsid |= wire_get16(msg + option) == OPTION_NSID;
 		option += OPTION_HEADER;
 		if (option_len > end - option)
 			return false;
 		option += option_len;
 	}
+	opt->nsid = nsid && option == end;
 	return option == end;
 }
 

@@ -13,6 +13,7 @@ struct dp_opt {
 	uint16_t udp_size;		/* as sent; under 512 counts as 512 at the reader of it (D042) */
 	uint8_t rcode_high, version;
 	bool dnssec_ok;
+	bool nsid;			/* the NSID option is there, and all options are whole */
 	uint16_t options_at, options_len;
 };
 

@@ -51,6 +51,7 @@ struct dp_attempt {
 	uint32_t number;		/* generation, slot, which */
 	uint16_t own_port, id;		/* host order; own_port as offset from the table's first port */
 	bool tcp;
+	bool plain;			/* without EDNS */
 };
 
 enum { DP_ATTEMPTS_MAX = 2 };
@@ -63,6 +64,8 @@ struct dp_inflight {
 	uint8_t name_len;
 	bool cd, dnssec_ok;
 	bool recursive;			/* the pool's kind */
+	bool exact;			/* NOTIFY or UPDATE: forwarded and answered octet for octet but for the id;
+					 * nobody joins it, it is sent once, nothing of it is kept */
 	/* life */
 	uint64_t deadline_ns;		/* of the first waiter */
 	uint64_t due_ns;		/* when the wheel calls: to try another server, or the deadline */

@@ -17,12 +17,14 @@
 	X(OVERLOAD, "overload", "every usable server has all the queries it may have: SERVFAIL") \
 	X(NO_SERVER, "no_server", "no usable server in the pool: SERVFAIL") \
 	X(LOCAL, "local", "answered by the node itself") \
+	X(LOCAL_ANY, "local_any", "ANY over UDP: a minimal answer or TC, by the node itself") \
 	X(REFUSED_ACL, "refused_acl", "client outside the access list of the pool's kind: REFUSED") \
 	X(REFUSED_ROUTE, "refused_route", "no route for the name: REFUSED") \
 	X(REFUSED_TYPE, "refused_type", "zone transfer, meta type or class: REFUSED or NOTIMP") \
 	X(REFUSED_RD, "refused_rd", "RD = 0 for a recursive pool, which would look into its cache: REFUSED") \
 	X(REFUSED_SIGNED, "refused_signed", "TSIG or SIG(0) in the query: REFUSED") \
-	X(NOTIMP, "notimp", "opcode other than QUERY: NOTIMP") \
+	X(REFUSED_UPDATE, "refused_update", "NOTIFY or UPDATE, not allowed or not for an authoritative pool: REFUSED") \
+	X(NOTIMP, "notimp", "opcode other than QUERY, NOTIFY and UPDATE: NOTIMP") \
 	X(FORMERR_QDCOUNT, "formerr_qdcount", "not exactly one question: FORMERR") \
 	X(FORMERR_COUNTS, "formerr_counts", "answer or authority records in a query: FORMERR") \
 	X(FORMERR_NAME, "formerr_name", "bad name in the question: FORMERR") \
@@ -52,6 +54,7 @@
 	X(ANSWER_MALFORMED, "answer_malformed", "from a server, not a DNS response that parses") \
 	X(ANSWER_NO_QUESTION, "answer_no_question", "an error without its question: SERVFAIL at once") \
 	X(ANSWER_TRUNCATED, "answer_truncated", "TC set by the server") \
+	X(EDNS_RETRIED, "edns_retried", "FORMERR or NOTIMP from a server: asked again without EDNS") \
 	X(REPLY_TRUNCATED, "reply_truncated", "cut to fit the client") \
 	X(RETRIES, "retries", "queries sent to a second server because the first was slow or unreachable") \
 	X(RETRIES_CAPPED, "retries_capped", "not sent there because they would be too many") \

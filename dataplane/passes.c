@@ -6,12 +6,13 @@
  *
  *   parse     the message: question and OPT, name hashed label by label
  *   route     class CH to the local names, everything else by longest suffix to a pool
- *   admit     who is blocked, the access list of the pool's kind, meta types
+ *   admit     who is blocked, the access list of the pool's kind, meta types, NOTIFY and UPDATE, RD = 0, ANY
  *   limit     what a client and the prefixes around it may ask (limit.h)
  *   look      the packet cache: index, entry, comparison, each for the whole batch
  *   answer    what the node answers itself and what the cache has, written in place
  *   choose    a query for the same thing that is under way, or a new one and a member of the pool
- *   forward   the member's query, written from the key and never from the client's octets
+ *   forward   the member's query, written from the key and never from the client's octets; but NOTIFY and UPDATE,
+ *             which may be signed, go through octet for octet, both ways
  *
  * Answers come one at a time: find the attempt by (port, id), check that server, addresses and question are
  * those of the attempt (RFC 5452, 9.1), keep it, turn the message into each waiter's, send.
@@ -36,6 +37,7 @@
 #include "dataplane/reply.h"
 #include "dataplane/trace.h"
 #include "dataplane/ttl.h"
+#include "dataplane/wire.h"
 #include "dataplane/worker.h"
 #include "pools/local.h"
 #include "pools/policy.h"
@@ -56,9 +58,10 @@ enum {
 	EXPIRE_MAX = 256,		/* timeouts a batch, so that a dead pool does not stop the live one */
 	SLEEP_IN_FLIGHT_MS = 4,		/* timeouts are at most that late */
 	RETRY_COST = 100,		/* percent */
-	ANSWER_ROOM = 64,		/* behind an answer, for the client's OPT */
+	ANSWER_ROOM = DNS_OPT_LEN + DP_REPLY_NSID_MAX,	/* behind an answer, for the client's OPT */
 	SAMPLE = 16,			/* of so many queries within their limits one is looked at */
 	V4_CLIENT = 128, V6_CLIENT = 56,	/* what counts as a client where no rules say it */
+	PLAIN_S = 60,			/* how long it is believed that a server does not know EDNS */
 };
 
 /* What an unacceptable query is answered with, by the parser's verdict. */
@@ -180,6 +183,16 @@ static void trace_received(struct dp_worker *worker, struct dp_packet *p,
 			     (uint16_t)p->payload_len);
 }
 
+/* The id of this node, for those who ask: the one place that every answer of ours leaves through (D051). */
+static void add_nsid(struct dp_worker *worker, struct dp_packet *p)
+{
+	uint32_t max = p->nsid_max < p->payload_room ? p->nsid_max : p->payload_room;
+
+	if (max && worker->conf->nsid_len)
+		p->payload_len = (uint32_t)dp_reply_add_nsid(p->payload, p->payload_len, max,
+							     worker->conf->nsid, worker->conf->nsid_len);
+}
+
 /* Sends p's answer where the query came from, and settles the query. */
 static void transmit_reply(struct dp_worker *worker, struct dp_packet *p)
 {
@@ -191,6 +204,7 @@ static void transmit_reply(struct dp_worker *worker, struct dp_packet *p)
 		worker->io->give(worker, p);
 		return;
 	}
+	add_nsid(worker, p);
 	if (worker->trace && p->traced)
 		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, true, p->payload,
 			     (uint16_t)p->payload_len);
@@ -250,13 +264,25 @@ static void trace_attempt(struct dp_worker *worker, const struct dp_packet *p,
 		     (uint16_t)p->payload_len);
 }
 
+static void write_attempt(struct dp_worker *worker, struct dp_packet *p, const struct dp_inflight *query,
+			  struct dp_attempt *attempt)
+{
+	if (query->exact) {
+		wire_put16(p->payload, attempt->id);
+		return;
+	}
+	attempt->plain |= worker->loads[attempt->server->index].plain_until_ns > worker->now_ns;
+	p->payload_len = (uint32_t)dp_query_write(p->payload, attempt->id, query->recursive, query->cd,
+						  query->dnssec_ok, query->name, query->name_len,
+						  query->type, query->class,
+						  attempt->plain ? 0 : worker->conf->edns_size);
+}
+
 /* Writes the query of attempt into p and sends it. False: nothing was sent, the buffer is p's, the attempt is over. */
 static bool send_attempt(struct dp_worker *worker, struct dp_packet *p,
 			 const struct dp_inflight *query, struct dp_attempt *attempt)
 {
-	p->payload_len = (uint32_t)dp_query_write(p->payload, attempt->id, query->recursive, query->cd,
-						  query->dnssec_ok, query->name, query->name_len,
-						  query->type, query->class, worker->conf->edns_size);
+	write_attempt(worker, p, query, attempt);
 	if (worker->trace && query->first.traced)
 		trace_attempt(worker, p, attempt);
 	if (!worker->io->forward(worker, p, attempt)) {
@@ -279,6 +305,15 @@ static void refuse(struct dp_packet *p, enum dp_counter outcome, uint16_t rcode,
 	p->rcode = rcode;
 	p->ede = ede;
 	p->local = NULL;
+	p->own_answer = DP_OWN_RCODE;
+}
+
+/* The parser's verdict, as the settings have it. */
+static unsigned parse_one(const struct dp_conf *conf, struct dp_packet *p, bool tcp)
+{
+	unsigned v = dp_query_parse(p->payload, p->payload_len, tcp, conf->edns_size, &p->query);
+
+	return v == DP_QUERY_TRAILING && conf->rules.ignore_trailing ? p->query.if_trailing_ignored : v;
 }
 
 static void parse(struct dp_worker *worker)
@@ -291,14 +326,16 @@ static void parse(struct dp_worker *worker)
 		count(worker, p->back.origin == DP_ORIGIN_SELF ? DP_COUNT_SELF_QUERIES : DP_COUNT_QUERIES);
 		if (tcp)
 			count(worker, DP_COUNT_QUERIES_TCP);
-		v = dp_query_parse(p->payload, p->payload_len, tcp, worker->conf->edns_size, &p->query);
+		v = parse_one(worker->conf, p, tcp);
 		p->verdict = DP_PASS;
 		p->query_verdict = (uint8_t)v;
 		p->traced = false;
 		p->cache_only = false;
 		p->pool = NULL;
 		p->entry = NULL;
-		if (v == DP_QUERY_OK)
+		p->nsid_max = v != DP_QUERY_SHORT && v != DP_QUERY_RESPONSE && p->query.asker.nsid ?
+			      p->query.asker.reply_max : 0;
+		if (v == DP_QUERY_OK || v == DP_QUERY_UPDATE)
 			continue;
 		refuse(p, refusals[v].outcome, refusals[v].rcode, EDE_NONE);
 		p->verdict = refusals[v].verdict;
@@ -331,10 +368,9 @@ static void route(struct dp_worker *worker)
 
 		if (p->verdict != DP_PASS)
 			continue;
-		if (p->query.class == DNS_CLASS_CH) {
+		if (p->query.class == DNS_CLASS_CH && p->query_verdict != DP_QUERY_UPDATE) {
+			refuse(p, DP_COUNT_LOCAL, DNS_RCODE_NOERROR, EDE_NONE);
 			p->local = local_find(conf->local, &p->query.name, p->query.type);
-			p->verdict = DP_REPLY;
-			p->outcome = DP_COUNT_LOCAL;
 			continue;
 		}
 		/* DS lives above the cut: the parent's route has it (RFC 4035, 3.1.4.1) */
@@ -394,24 +430,57 @@ static void bound_reply(const struct dp_conf *conf, struct dp_packet *p)
 		asker->reply_max = dp_limit_reply_max(conf->limit, p->payload_len, asker->reply_max);
 }
 
+/* NOTIFY and UPDATE: to authoritative pools, from those listed for it (D112). */
+static void admit_update(const struct dp_conf *conf, struct dp_packet *p)
+{
+	if (p->pool->kind != POOL_AUTHORITATIVE || !dp_acl_allows(conf->update_acl, &p->back.flow.peer))
+		refuse(p, DP_COUNT_REFUSED_UPDATE, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+}
+
+/* RD = 0 asks what others have asked (RFC 5358, 4): by default nothing is said. */
+static void admit_rd0(const struct dp_conf *conf, struct dp_packet *p)
+{
+	p->cache_only = conf->rules.rd0_from_cache;
+	p->cache_only_outcome = DP_COUNT_REFUSED_RD;
+	if (!p->cache_only)
+		refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+}
+
+/* ANY over UDP would amplify (D117). The HINFO cannot be signed, so who wants DNSSEC is sent to TCP, too. */
+static void admit_any(const struct dp_conf *conf, struct dp_packet *p)
+{
+	unsigned rule = conf->rules.any[p->pool->kind];
+
+	if (rule == DP_ANY_FORWARD)
+		return;
+	refuse(p, DP_COUNT_LOCAL_ANY, DNS_RCODE_NOERROR, EDE_NONE);
+	p->own_answer = rule == DP_ANY_HINFO && !p->query.asker.dnssec_ok ? DP_OWN_HINFO : DP_OWN_TRUNCATED;
+}
+
+static void admit_one(const struct dp_conf *conf, struct dp_packet *p)
+{
+	if (!dp_acl_allows(conf->acl[p->pool->kind], &p->back.flow.peer))
+		refuse(p, DP_COUNT_REFUSED_ACL, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+	else if (p->query_verdict == DP_QUERY_UPDATE)
+		admit_update(conf, p);
+	else if (is_meta_type(p->query.type))
+		refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
+	else if (p->query.type == DNS_TYPE_ANY && !p->query.asker.tcp)
+		admit_any(conf, p);
+	if (p->verdict != DP_PASS)
+		return;
+	if (p->pool->kind == POOL_AUTHORITATIVE)
+		bound_reply(conf, p);
+	else if (!p->query.asker.rd)
+		admit_rd0(conf, p);
+}
+
 static void admit(struct dp_worker *worker)
 {
-	const struct dp_conf *conf = worker->conf;
-
 	deny(worker);
 	for (unsigned i = 0; i < worker->batch_len; i++) {
-		struct dp_packet *p = &worker->batch[i];
-
-		if (p->verdict != DP_PASS)
-			continue;
-		if (!dp_acl_allows(conf->acl[p->pool->kind], &p->back.flow.peer))
-			refuse(p, DP_COUNT_REFUSED_ACL, DNS_RCODE_REFUSED, EDE_PROHIBITED);
-		else if (is_meta_type(p->query.type))
-			refuse(p, DP_COUNT_REFUSED_TYPE, DNS_RCODE_NOTIMP, EDE_NOT_SUPPORTED);
-		else if (p->pool->kind == POOL_RECURSIVE && !p->query.asker.rd)
-			refuse(p, DP_COUNT_REFUSED_RD, DNS_RCODE_REFUSED, EDE_PROHIBITED);
-		else if (p->pool->kind == POOL_AUTHORITATIVE)
-			bound_reply(conf, p);
+		if (worker->batch[i].verdict == DP_PASS)
+			admit_one(worker->conf, &worker->batch[i]);
 	}
 }
 
@@ -586,6 +655,12 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 	else if (p->local)
 		p->payload_len = (uint32_t)dp_reply_local(p->payload, &p->query.asker, &question,
 							  p->local, worker->conf->edns_size);
+	else if (p->own_answer == DP_OWN_HINFO)
+		p->payload_len = (uint32_t)dp_reply_any(p->payload, &p->query.asker, &question,
+							!recursive, worker->conf->edns_size);
+	else if (p->own_answer == DP_OWN_TRUNCATED)
+		p->payload_len = (uint32_t)dp_reply_truncated(p->payload, &p->query.asker, &question,
+							      recursive, worker->conf->edns_size);
 	else
 		p->payload_len = (uint32_t)dp_reply_error(p->payload, &p->query.asker, &question,
 							  p->rcode, recursive, p->ede,
@@ -615,6 +690,7 @@ static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
 	query->cd = p->query.asker.cd;
 	query->dnssec_ok = p->query.asker.dnssec_ok;
 	query->recursive = p->pool->kind == POOL_RECURSIVE;
+	query->exact = p->query_verdict == DP_QUERY_UPDATE;
 }
 
 /* All but the list it is in. */
@@ -685,10 +761,13 @@ static void start(struct dp_worker *worker, struct dp_packet *p, struct pool_ser
 		trace_received(worker, p, &server->endpoint);
 	fill_key(p->inflight, p);
 	fill_waiter(&p->inflight->first, p, deadline_ns);
-	dp_inflight_list(worker->inflight, p->inflight);
+	if (!p->inflight->exact) {
+		dp_inflight_list(worker->inflight, p->inflight);
+		plan_retry(worker, p->pool, p->inflight, server);
+	}
 	count_pool(worker, p->pool->id, DP_POOL_MISSES);
-	plan_retry(worker, p->pool, p->inflight, server);
 	p->attempt = dp_inflight_attempt(worker->inflight, p->inflight, server, worker->now_ns);
+	p->attempt->tcp = p->inflight->exact && p->query.asker.tcp;	/* it could not be asked for again */
 	p->verdict = DP_FORWARD;
 }
 
@@ -698,7 +777,12 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 	struct pool_server *server;
 	bool overload;
 
-	if (join(worker, p, deadline_ns))
+	if (p->cache_only) {
+		refuse(p, p->cache_only_outcome, DNS_RCODE_REFUSED, EDE_PROHIBITED);
+		write_reply(worker, p);
+		return;
+	}
+	if (p->query_verdict != DP_QUERY_UPDATE && join(worker, p, deadline_ns))
 		return;
 	server = choose_server(worker, p->pool, NULL, &overload);
 	if (server) {
@@ -797,6 +881,7 @@ static void address_to(struct dp_packet *p, const struct dp_waiter *waiter)
 	p->back = waiter->back;
 	p->traced = waiter->traced;
 	p->lease = waiter->lease;
+	p->nsid_max = waiter->asker.nsid ? waiter->asker.reply_max : 0;
 }
 
 /* The answered attempt is over; the query goes to its server again over TCP. */
@@ -848,7 +933,7 @@ static bool retry(struct dp_worker *worker, struct dp_inflight *query, const str
 	struct pool_server *server;
 	bool overload;
 
-	if (!pool || !pool->retry_percent || query->attempt[1].sent_ns ||
+	if (!pool || !pool->retry_percent || query->exact || query->attempt[1].sent_ns ||
 	    query->first.back.origin == DP_ORIGIN_SELF)
 		return false;
 	server = choose_server(worker, pool, avoid, &overload);
@@ -950,6 +1035,32 @@ static void keep(struct dp_worker *worker, struct dp_packet *p, const struct dp_
 	count_pool(worker, pool->id, kept ? DP_POOL_STORED : DP_POOL_NOT_KEPT);
 }
 
+/* Does this rcode, from a server that left out the OPT, say that it does not know EDNS (RFC 6891, 7)? */
+static bool blames_edns(const struct dp_worker *worker, const struct dp_attempt *attempt, unsigned rcode)
+{
+	return worker->conf->rules.edns_fallback && !attempt->plain &&
+	       (rcode == DNS_RCODE_FORMERR || rcode == DNS_RCODE_NOTIMP);
+}
+
+/* The refused attempt is over; the query goes to its server again the same way, without an OPT. Takes the buffer. */
+static void ask_plain(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
+		      struct dp_attempt *refused)
+{
+	struct pool_server *server = refused->server;
+	bool tcp = refused->tcp;
+	struct dp_attempt *attempt;
+
+	attempt_over(worker, refused);
+	attempt = dp_inflight_attempt(worker->inflight, query, server, worker->now_ns);
+	attempt->tcp = tcp;
+	attempt->plain = true;
+	count(worker, DP_COUNT_EDNS_RETRIED);
+	if (send_attempt(worker, p, query, attempt))
+		return;
+	worker->io->give(worker, p);
+	fail(worker, query, EDE_NETWORK_ERROR);
+}
+
 static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
 {
 	struct pool_load *load = &worker->loads[attempt->server->index];
@@ -958,11 +1069,31 @@ static void learn(struct dp_worker *worker, const struct dp_attempt *attempt)
 	pool_load_latency(load, (uint32_t)((worker->now_ns - attempt->sent_ns) / CLOCK_NS_PER_US));
 }
 
+/* A server that answers the second time, without EDNS, is asked like that from now on for a while. */
+static void learn_plain(struct dp_worker *worker, const struct dp_attempt *attempt, unsigned rcode)
+{
+	struct pool_load *load = &worker->loads[attempt->server->index];
+
+	if (attempt->plain && load->plain_until_ns <= worker->now_ns && rcode != DNS_RCODE_FORMERR &&
+	    rcode != DNS_RCODE_NOTIMP)
+		load->plain_until_ns = worker->now_ns + (uint64_t)PLAIN_S * CLOCK_NS_PER_S;
+}
+
 /* Some servers refuse what they cannot read with a header alone. It says nothing but that no answer will come. */
 static bool is_bare_error(const struct dp_packet *p)
 {
 	return (p->payload[2] & DNS_QR >> 8) && !p->payload[4] && !p->payload[5] &&
 	       (p->payload[3] & 0x0f) != DNS_RCODE_NOERROR;
+}
+
+/* Is it the answer to this query, by what of the question must come back? */
+static bool answers_query(const struct dp_packet *p, const struct dp_inflight *query)
+{
+	if (query->exact)
+		return p->payload_len >= DNS_HEADER_LEN && (p->payload[2] & DNS_QR >> 8) &&
+		       (p->payload[2] >> 3 & 0xf) == query->first.asker.opcode;
+	return is_bare_error(p) || dp_answer_matches(p->payload, p->payload_len, query->name, query->name_len,
+						     query->type, query->class);
 }
 
 /* The query and attempt that the message answers; else NULL, counted by reason. */
@@ -982,18 +1113,36 @@ static struct dp_inflight *decode(struct dp_worker *worker, const struct dp_pack
 		count(worker, DP_COUNT_ANSWER_LATE);
 		return NULL;
 	}
-	if (from_attempt(*attempt, &p->back.flow, tcp) && is_bare_error(p)) {
-		count(worker, DP_COUNT_ANSWER_NO_QUESTION);
-		attempt_failed(worker, query, *attempt, EDE_OTHER);
-		return NULL;
-	}
-	if (!from_attempt(*attempt, &p->back.flow, tcp) ||
-	    !dp_answer_matches(p->payload, p->payload_len, query->name, query->name_len, query->type,
-			       query->class)) {
+	if (!from_attempt(*attempt, &p->back.flow, tcp) || !answers_query(p, query)) {
 		count(worker, DP_COUNT_ANSWER_MISMATCH);
 		return NULL;
 	}
 	return query;
+}
+
+static void take_bare_error(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
+			    struct dp_attempt *attempt)
+{
+	count(worker, DP_COUNT_ANSWER_NO_QUESTION);
+	if (blames_edns(worker, attempt, p->payload[3] & 0x0f)) {
+		ask_plain(worker, p, query, attempt);
+		return;
+	}
+	worker->io->give(worker, p);
+	attempt_failed(worker, query, attempt, EDE_OTHER);
+}
+
+/* The answer to a NOTIFY or UPDATE is passed on as it is: it may be signed. */
+static void pass_on(struct dp_worker *worker, struct dp_packet *p, struct dp_inflight *query,
+		    const struct dp_attempt *attempt)
+{
+	learn(worker, attempt);
+	address_to(p, &query->first);
+	p->nsid_max = 0;
+	p->outcome = DP_COUNT_FORWARDED_ANSWERED;
+	wire_put16(p->payload, query->first.asker.id);
+	end(worker, query);
+	transmit_reply(worker, p);
 }
 
 void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t own_port, bool tcp)
@@ -1006,6 +1155,14 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 		worker->io->give(worker, p);
 		return;
 	}
+	if (query->exact) {
+		pass_on(worker, p, query, attempt);
+		return;
+	}
+	if (is_bare_error(p)) {
+		take_bare_error(worker, p, query, attempt);
+		return;
+	}
 	if (dp_answer_parse(p->payload, p->payload_len, &message) != DP_ANSWER_OK) {
 		count(worker, DP_COUNT_ANSWER_MALFORMED);
 		worker->io->give(worker, p);
@@ -1015,6 +1172,11 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,
 			     (uint16_t)p->payload_len);
 	learn(worker, attempt);
+	if (!message.opt_len && blames_edns(worker, attempt, message.rcode)) {
+		ask_plain(worker, p, query, attempt);
+		return;
+	}
+	learn_plain(worker, attempt, message.rcode);
 	if (message.flags & DNS_TC) {
 		count(worker, DP_COUNT_ANSWER_TRUNCATED);
 		if (query->first.asker.tcp && !tcp) {
@@ -1071,6 +1233,7 @@ static void begin_anew(struct dp_worker *worker, struct dp_inflight *old)
 	query->cd = old->cd;
 	query->dnssec_ok = old->dnssec_ok;
 	query->recursive = old->recursive;
+	query->exact = false;
 	dp_inflight_move_later(worker->inflight, old, query, worker->now_ns);
 	query->deadline_ns = query->first.deadline_ns;
 	dp_inflight_due(worker->inflight, query, query->deadline_ns);
@@ -1156,7 +1319,7 @@ static void send_check(struct dp_worker *worker, unsigned port, unsigned server_
 	memcpy(query->name, name->wire, name->len);
 	query->type = pool->probe.type;
 	query->class = DNS_CLASS_IN;
-	query->cd = query->dnssec_ok = false;
+	query->cd = query->dnssec_ok = query->exact = false;
 	query->first = (struct dp_waiter){ .back = p->back, .lease = LEASE_NONE,
 					   .deadline_ns = query->deadline_ns,
 					   .asker = { .reply_max = worker->conf->edns_size } };

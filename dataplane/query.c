@@ -6,11 +6,13 @@
  * Choices where the RFCs leave one, for queries:
  *   - records in the answer or authority section: FORMERR, since they would mean nothing to a forwarder
  *     that writes its own query;
- *   - octets behind the last record: FORMERR, so that nothing is carried that was not looked at;
+ *   - octets behind the last record: told apart, and what the query is without them; the caller's setting
+ *     decides. They are never carried on;
  *   - TSIG or SIG(0): reported as signed, since the message would not survive being written anew;
  *   - other additional records: skipped, and not passed on;
  *   - an unknown opcode is NOTIMP whatever else is wrong, and a signed query of an unknown EDNS version
- *     is BADVERS.
+ *     is BADVERS;
+ *   - NOTIFY and UPDATE: header and question only; they pass whole or not at all.
  * For answers: octets behind the last record, an OPT outside the additional section or a second one, and
  * sections cut in mid-record (also with TC) are malformed.
  */
@@ -104,14 +106,16 @@ static bool is_signature(const uint8_t *msg, const struct dp_record *record)
 static void note_opt(struct dp_asker *asker, const struct dp_opt *opt, uint16_t edns_size)
 {
 	asker->edns = true;
+	asker->nsid = opt->nsid;
 	asker->dnssec_ok = opt->dnssec_ok;
 	if (!asker->tcp && opt->udp_size > asker->reply_max)
 		asker->reply_max = opt->udp_size < edns_size ? opt->udp_size : edns_size;
 }
 
 static enum dp_query_verdict read_additional(const uint8_t *msg, size_t len, size_t at,
-					     uint16_t edns_size, struct dp_asker *asker)
+					     uint16_t edns_size, struct dp_query *query)
 {
+	enum dp_query_verdict verdict;
 	bool is_signed = false;
 	struct dp_record record;
 	struct dp_opt opt;
@@ -123,10 +127,10 @@ static enum dp_query_verdict read_additional(const uint8_t *msg, size_t len, siz
 		if (record.type == DNS_TYPE_OPT) {
 			bool is_whole;
 
-			if (!record.root_owner || asker->edns)
+			if (!record.root_owner || query->asker.edns)
 				return DP_QUERY_OPT;
 			is_whole = dp_opt_read(msg, at, record.end, &opt);
-			note_opt(asker, &opt, edns_size);
+			note_opt(&query->asker, &opt, edns_size);
 			if (!is_whole)
 				return DP_QUERY_OPT;
 			version = opt.version;
@@ -134,16 +138,16 @@ static enum dp_query_verdict read_additional(const uint8_t *msg, size_t len, siz
 			is_signed = true;
 		}
 	}
-	if (at != len)
-		return DP_QUERY_TRAILING;
-	if (version)
-		return DP_QUERY_BADVERS;
-	return is_signed ? DP_QUERY_SIGNED : DP_QUERY_OK;
+	verdict = version ? DP_QUERY_BADVERS : is_signed ? DP_QUERY_SIGNED : DP_QUERY_OK;
+	if (at == len)
+		return verdict;
+	query->if_trailing_ignored = (uint8_t)verdict;
+	return DP_QUERY_TRAILING;
 }
 
 /* An error found before the additional section: look for the OPT all the same, as far as the message can be
  * walked, because the answer has one exactly if the query had (RFC 6891, 7). */
-static void look_for_opt(const uint8_t *msg, size_t len, uint16_t edns_size, struct dp_asker *asker)
+static void look_for_opt(const uint8_t *msg, size_t len, uint16_t edns_size, struct dp_query *query)
 {
 	unsigned records = wire_get16(msg + DNS_AT_ANCOUNT) + wire_get16(msg + DNS_AT_NSCOUNT);
 	size_t at = DNS_HEADER_LEN;
@@ -160,7 +164,7 @@ static void look_for_opt(const uint8_t *msg, size_t len, uint16_t edns_size, str
 		if (!dp_record_read(msg, len, at, &record))
 			return;
 	}
-	read_additional(msg, len, at, edns_size, asker);
+	read_additional(msg, len, at, edns_size, query);
 }
 
 static void read_header(const uint8_t *msg, uint16_t flags, bool tcp, uint16_t edns_size,
@@ -176,7 +180,20 @@ static void read_header(const uint8_t *msg, uint16_t flags, bool tcp, uint16_t e
 	asker->ad = flags & DNS_AD;
 	asker->dnssec_ok = false;
 	asker->edns = false;
+	asker->nsid = false;
 	asker->tcp = tcp;
+}
+
+/* What the header and the question make of it. */
+static enum dp_query_verdict judge(const uint8_t *msg, enum dp_query_verdict question, uint8_t opcode)
+{
+	if (opcode == DNS_OPCODE_NOTIFY || opcode == DNS_OPCODE_UPDATE)
+		return question == DP_QUERY_OK ? DP_QUERY_UPDATE : question;
+	if (opcode != DNS_OPCODE_QUERY)
+		return DP_QUERY_NOTIMP;
+	if (question == DP_QUERY_OK && (wire_get16(msg + DNS_AT_ANCOUNT) || wire_get16(msg + DNS_AT_NSCOUNT)))
+		return DP_QUERY_COUNTS;
+	return question;
 }
 
 enum dp_query_verdict dp_query_parse(const uint8_t *msg, size_t len, bool tcp, uint16_t edns_size,
@@ -193,17 +210,12 @@ enum dp_query_verdict dp_query_parse(const uint8_t *msg, size_t len, bool tcp, u
 	read_header(msg, flags, tcp, edns_size, &query->asker);
 
 	query->question_end = 0;
-	verdict = read_question(msg, len, query);
-	if (query->asker.opcode != DNS_OPCODE_QUERY)
-		verdict = DP_QUERY_NOTIMP;
-	else if (verdict == DP_QUERY_OK &&
-		 (wire_get16(msg + DNS_AT_ANCOUNT) || wire_get16(msg + DNS_AT_NSCOUNT)))
-		verdict = DP_QUERY_COUNTS;
+	verdict = judge(msg, read_question(msg, len, query), query->asker.opcode);
 	if (verdict != DP_QUERY_OK) {
-		look_for_opt(msg, len, edns_size, &query->asker);
+		look_for_opt(msg, len, edns_size, query);
 		return verdict;
 	}
-	return read_additional(msg, len, query->question_end, edns_size, &query->asker);
+	return read_additional(msg, len, query->question_end, edns_size, query);
 }
 
 static bool equal_folded(const uint8_t *octets, const uint8_t *folded, size_t len)
@@ -330,11 +342,12 @@ size_t dp_query_write(uint8_t *out, uint16_t id, bool rd, bool cd, bool dnssec_o
 	wire_put16(out + DNS_AT_QDCOUNT, 1);
 	wire_put16(out + DNS_AT_ANCOUNT, 0);
 	wire_put16(out + DNS_AT_NSCOUNT, 0);
-	wire_put16(out + DNS_AT_ARCOUNT, 1);
+	wire_put16(out + DNS_AT_ARCOUNT, edns_size != 0);
 	at += name_write(at, wire, wire_len, NULL);
 	wire_put16(at, type);
 	wire_put16(at + 2, class);
 	at += DNS_QUESTION_FIXED_LEN;
-	at += dp_opt_write(at, edns_size, dnssec_ok, DNS_RCODE_NOERROR, -1);
+	if (edns_size)
+		at += dp_opt_write(at, edns_size, dnssec_ok, DNS_RCODE_NOERROR, -1);
 	return (size_t)(at - out);
 }

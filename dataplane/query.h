@@ -17,6 +17,7 @@ enum {
 	DNS_EDNS_SIZE = 1232,		/* RFC 9715 */
 	DNS_QUESTION_FIXED_LEN = 4,	/* type and class */
 	DNS_OPT_LEN = 11,		/* an OPT without options */
+	DNS_NSID_MAX = 63,		/* octets of the id we give (RFC 5001) */
 
 	/* offsets in the header */
 	DNS_AT_ID = 0, DNS_AT_FLAGS = 2, DNS_AT_QDCOUNT = 4, DNS_AT_ANCOUNT = 6, DNS_AT_NSCOUNT = 8,
@@ -27,7 +28,7 @@ enum {
 	DNS_RCODE_NOERROR = 0, DNS_RCODE_FORMERR = 1, DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3,
 	DNS_RCODE_NOTIMP = 4, DNS_RCODE_REFUSED = 5, DNS_RCODE_BADVERS = 16,
 
-	DNS_TYPE_A = 1, DNS_TYPE_SOA = 6, DNS_TYPE_TXT = 16,
+	DNS_TYPE_A = 1, DNS_TYPE_SOA = 6, DNS_TYPE_HINFO = 13, DNS_TYPE_TXT = 16,
 	DNS_TYPE_SIG = 24, DNS_TYPE_AAAA = 28, DNS_TYPE_OPT = 41, DNS_TYPE_DS = 43, DNS_TYPE_RRSIG = 46,
 	DNS_TYPE_TSIG = 250, DNS_TYPE_IXFR = 251, DNS_TYPE_AXFR = 252, DNS_TYPE_ANY = 255,
 	DNS_CLASS_IN = 1, DNS_CLASS_CH = 3, DNS_CLASS_ANY = 255,
@@ -58,6 +59,7 @@ struct dp_asker {
 	uint8_t opcode;
 	bool rd, cd, ad, dnssec_ok;
 	bool edns;			/* had an OPT; the answer then has exactly one */
+	bool nsid;			/* asked who answers (RFC 5001) */
 	bool tcp;
 	uint8_t case_bits[NAME_CASE_OCTETS];
 };
@@ -66,6 +68,7 @@ struct dp_query {
 	struct dp_asker asker;
 	uint16_t type, class;		/* host order */
 	uint16_t question_end;		/* octets up to and with the question; 0 when it did not parse */
+	uint8_t if_trailing_ignored;	/* enum dp_query_verdict; of DP_QUERY_TRAILING: what it is but for them */
 	struct name name;
 };
 
@@ -75,7 +78,8 @@ enum dp_query_verdict {
 	DP_QUERY_SHORT,			/* under 12 octets (D020) */
 	DP_QUERY_RESPONSE,		/* QR = 1 (D021) */
 	/* answered with an error; query.asker and, if question_end != 0, the question are filled */
-	DP_QUERY_NOTIMP,		/* opcode other than QUERY (D029) */
+	DP_QUERY_NOTIMP,		/* opcode other than QUERY, NOTIFY and UPDATE (D029) */
+	DP_QUERY_UPDATE,		/* NOTIFY or UPDATE with one question; not looked at behind it (D112) */
 	DP_QUERY_QDCOUNT,		/* FORMERR: QDCOUNT not 1 (D023, D024) */
 	DP_QUERY_COUNTS,		/* FORMERR: ANCOUNT or NSCOUNT not 0 (D025: documented rule) */
 	DP_QUERY_NAME,			/* FORMERR: question's name (D026) */
@@ -120,8 +124,8 @@ bool dp_answer_matches(const uint8_t *msg, size_t len, const uint8_t *wire, size
 enum dp_answer_verdict dp_answer_parse(const uint8_t *msg, size_t len, struct dp_answer *answer);
 
 /* Writes the query sent to a server, from the key (D130), never from the client's octets: header with id,
- * RD as given, AD set, CD; question in lower case; OPT with edns_size and DO. out needs
- * DNS_HEADER_LEN + wire_len + 4 + DNS_OPT_LEN octets. Returns the length. */
+ * RD as given, AD set, CD; question in lower case; OPT with edns_size and DO, or none when edns_size is 0. out
+ * needs DNS_HEADER_LEN + wire_len + 4 + DNS_OPT_LEN octets. Returns the length. */
 size_t dp_query_write(uint8_t *out, uint16_t id, bool rd, bool cd, bool dnssec_ok,
 		      const uint8_t *wire, size_t wire_len, uint16_t type, uint16_t class,
 		      uint16_t edns_size);

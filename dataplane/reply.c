@@ -16,7 +16,13 @@
 #include "dataplane/wire.h"
 #include "pools/local.h"
 
-enum { TEXT_RECORD_FIXED_LEN = 2 + 10 + 1 };	/* owner (a pointer), type to length, the text's own length */
+enum {
+	RECORD_FIXED_LEN = 2 + 10,	/* owner (a pointer), type to length */
+	TEXT_RECORD_FIXED_LEN = RECORD_FIXED_LEN + 1,	/* and the text's own length */
+	OPTION_NSID = 3,
+	OPTION_HEADER = 4,
+	ANY_TTL_S = 3600,
+};
 
 /* What stands behind a header's flags. */
 struct counts {
@@ -62,26 +68,98 @@ static size_t write_opt(uint8_t *at, const struct dp_asker *asker, uint16_t rcod
 	return asker->edns ? dp_opt_write(at, edns_size, asker->dnssec_ok, rcode, ede) : 0;
 }
 
-size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
-		      uint16_t rcode, bool ra, int ede, uint16_t edns_size)
+/* A reply without records of its own; more: flags that go with the rcode. */
+static size_t write_bare(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+			 uint16_t rcode, uint16_t more, int ede, uint16_t edns_size)
 {
 	struct counts counts = { .questions = question->wire != NULL, .additionals = asker->edns };
 	size_t len = DNS_HEADER_LEN;
 
-	write_header(out, asker->id, flags_for(asker, rcode) | (ra ? DNS_RA : 0), &counts);
+	write_header(out, asker->id, flags_for(asker, rcode) | more, &counts);
 	len += write_question(out + len, question, asker);
 	len += write_opt(out + len, asker, rcode, ede, edns_size);
 	return len;
 }
 
-static size_t write_text_record(uint8_t *at, const struct local_answer *local)
+size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		      uint16_t rcode, bool ra, int ede, uint16_t edns_size)
+{
+	return write_bare(out, asker, question, rcode, ra ? DNS_RA : 0, ede, edns_size);
+}
+
+size_t dp_reply_truncated(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+			  bool ra, uint16_t edns_size)
+{
+	return write_bare(out, asker, question, DNS_RCODE_NOERROR, DNS_TC | (ra ? DNS_RA : 0), -1, edns_size);
+}
+
+/* Owner (the question's name) to data length. */
+static void write_record_head(uint8_t *at, uint16_t type, uint16_t class, uint32_t ttl_s, size_t rdata_len)
 {
 	wire_put16(at, 0xc000 | DNS_HEADER_LEN);
-	wire_put16(at + 2, DNS_TYPE_TXT);
-	wire_put16(at + 4, DNS_CLASS_CH);
-	wire_put32(at + 6, 0);
-	wire_put16(at + 10, (uint16_t)(1 + local->text_len));
-	at[12] = local->text_len;
+	wire_put16(at + 2, type);
+	wire_put16(at + 4, class);
+	wire_put32(at + 6, ttl_s);
+	wire_put16(at + 10, (uint16_t)rdata_len);
+}
+
+size_t dp_reply_any(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		    bool authoritative, uint16_t edns_size)
+{
+	static const uint8_t hinfo[] = "\7RFC8482";	/* CPU; the literal's NUL is an empty OS */
+	struct counts counts = { .questions = 1, .answers = 1, .additionals = asker->edns };
+	uint16_t flags = flags_for(asker, DNS_RCODE_NOERROR) | (authoritative ? DNS_AA : DNS_RA);
+	size_t len = DNS_HEADER_LEN;
+
+	_Static_assert(RECORD_FIXED_LEN + sizeof(hinfo) == DP_REPLY_HINFO_LEN, "the header promises the room");
+	write_header(out, asker->id, flags, &counts);
+	len += write_question(out + len, question, asker);
+	write_record_head(out + len, DNS_TYPE_HINFO, question->class, ANY_TTL_S, sizeof(hinfo));
+	memcpy(out + len + RECORD_FIXED_LEN, hinfo, sizeof(hinfo));
+	len += DP_REPLY_HINFO_LEN;
+	return len + write_opt(out + len, asker, DNS_RCODE_NOERROR, -1, edns_size);
+}
+
+/* Where the last of our own reply's records begins, 0 if it has none. Asked for so rarely that a second walk costs less
+ * than to remember the place in every reply. */
+static size_t find_last_record(const uint8_t *msg, size_t len, size_t *end)
+{
+	unsigned records = wire_get16(msg + DNS_AT_ANCOUNT) + wire_get16(msg + DNS_AT_NSCOUNT) +
+			   wire_get16(msg + DNS_AT_ARCOUNT);
+	size_t at = DNS_HEADER_LEN, last = 0;
+	struct dp_record record;
+
+	if (wire_get16(msg + DNS_AT_QDCOUNT)) {
+		while (at < len && msg[at])
+			at += 1 + msg[at];
+		at += 1 + DNS_QUESTION_FIXED_LEN;
+	}
+	for (; records && dp_record_read(msg, len, at, &record); records--, at = record.end)
+		last = at;
+	*end = at;
+	return records ? 0 : last;
+}
+
+size_t dp_reply_add_nsid(uint8_t *msg, size_t len, size_t max, const char *nsid, uint8_t nsid_len)
+{
+	size_t more = OPTION_HEADER + nsid_len, opt, end;
+
+	if (len + more > max || wire_get16(msg + DNS_AT_FLAGS) & DNS_TC || !wire_get16(msg + DNS_AT_ARCOUNT))
+		return len;
+	opt = find_last_record(msg, len, &end);
+	if (!opt || end != len || msg[opt] || wire_get16(msg + opt + 1) != DNS_TYPE_OPT)
+		return len;
+	wire_put16(msg + len, OPTION_NSID);
+	wire_put16(msg + len + 2, nsid_len);
+	memcpy(msg + len + OPTION_HEADER, nsid, nsid_len);
+	wire_put16(msg + opt + DNS_OPT_LEN - 2, (uint16_t)(len - opt - DNS_OPT_LEN + more));
+	return len + more;
+}
+
+static size_t write_text_record(uint8_t *at, const struct local_answer *local)
+{
+	write_record_head(at, DNS_TYPE_TXT, DNS_CLASS_CH, 0, 1u + local->text_len);
+	at[RECORD_FIXED_LEN] = local->text_len;
 	memcpy(at + TEXT_RECORD_FIXED_LEN, local->text, local->text_len);
 	return TEXT_RECORD_FIXED_LEN + local->text_len;
 }

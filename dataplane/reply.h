@@ -16,7 +16,11 @@ struct dp_asker;
 struct dp_cache_entry;
 struct local_answer;
 
-enum { DP_REPLY_ERROR_MAX = 12 + 255 + 4 + 11 + 6 };	/* room an error answer may need */
+enum {
+	DP_REPLY_NSID_MAX = 4 + 63,			/* room the id of this node may need */
+	DP_REPLY_ERROR_MAX = 12 + 255 + 4 + 11 + 6 + DP_REPLY_NSID_MAX,	/* room an error answer may need */
+	DP_REPLY_HINFO_LEN = 2 + 10 + 9,
+};
 
 /* The question to echo; wire NULL = none (it did not parse). */
 struct dp_question {
@@ -28,6 +32,21 @@ struct dp_question {
 /* ede: Extended DNS Error INFO-CODE for EDNS clients (RFC 8914), or -1. ra: sets RA. Length. (D035) */
 size_t dp_reply_error(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
 		      uint16_t rcode, bool ra, int ede, uint16_t edns_size);
+
+/* "Ask over TCP": TC, header, question and OPT, so never longer than the query but for its own OPT. Length. */
+size_t dp_reply_truncated(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+			  bool ra, uint16_t edns_size);
+
+/* The minimal answer to ANY, one synthesized HINFO with TTL 3600 (RFC 8482, 4.2); authoritative sets AA, else RA.
+ * question->wire is not NULL; out needs DP_REPLY_ERROR_MAX + DP_REPLY_HINFO_LEN octets. Length. */
+size_t dp_reply_any(uint8_t *out, const struct dp_asker *asker, const struct dp_question *question,
+		    bool authoritative, uint16_t edns_size);
+
+/*
+ * Adds the id of this node (RFC 5001) to the OPT of a finished reply of ours, which is its last record, if all of it
+ * then still fits into max octets, and not where TC says to ask again. Returns the length. (D051)
+ */
+size_t dp_reply_add_nsid(uint8_t *msg, size_t len, size_t max, const char *nsid, uint8_t nsid_len);
 
 /* CH TXT answer with TTL 0 and AA, or its rcode alone; TC where the text is over asker->reply_max. out needs
  * DP_REPLY_ERROR_MAX + 270 octets. */

@@ -42,7 +42,7 @@ enum {
 	RECEIVE_BUFFER = 512 * 1024,
 	ANSWERS_MAX = 16,		/* from one socket in one turn */
 	ERRORS_MAX = 16,
-	ADOPT_ROOM = 64,		/* free behind an answer, for our own OPT */
+	ADOPT_ROOM = 96,		/* free behind an answer, for our own OPT */
 	ASKED_LOG2 = 8,			/* queries outstanding on a connection */
 	ASKED_MAX = 1 << ASKED_LOG2,
 	OUT_MAX = 128 * 1024,

@@ -55,6 +55,13 @@ enum dp_verdict {
 	DP_HELD,		/* the buffer was taken over (joined, handed on) */
 };
 
+/* What our own answer is. */
+enum dp_own_answer {
+	DP_OWN_RCODE,		/* rcode and ede, or the text of local */
+	DP_OWN_TRUNCATED,	/* TC, nothing else */
+	DP_OWN_HINFO,		/* the minimal answer to ANY */
+};
+
 /* One message in a batch. */
 struct dp_packet {
 	uint8_t *payload;		/* DNS message */
@@ -65,10 +72,12 @@ struct dp_packet {
 	bool traced;
 	bool cache_only;		/* a miss is not forwarded but ends as cache_only_outcome */
 	uint8_t cache_only_outcome;	/* enum dp_counter */
+	uint8_t own_answer;		/* enum dp_own_answer */
 	uint8_t lease;			/* of the listen address it came to */
 	uint8_t outcome;		/* enum dp_counter; of DP_REPLY and DP_DROP */
 	int8_t ede;			/* Extended DNS Error of our own answer, -1 = none */
 	uint16_t rcode;			/* of our own answer */
+	uint16_t nsid_max;		/* the client asked for NSID: octets it takes; else 0 */
 	const struct local_answer *local;	/* our own answer, if it is more than an rcode */
 	const struct pool *pool;
 	uint64_t hash;			/* of the key, once there is a pool */

@@ -168,6 +168,21 @@ static int build_suffixes(struct build *build)
 	return suffixes_build(build->config, NULL, &build->conf->suffixes, build->error, build->size);
 }
 
+static void build_rules(struct build *build)
+{
+	const struct config *config = build->config;
+	struct dp_conf *conf = build->conf;
+
+	for (unsigned kind = 0; kind < POOL_KINDS; kind++)
+		conf->rules.any[kind] = (uint8_t)config->any[kind];
+	conf->rules.rd0_from_cache = config->rd0 == CONFIG_RD0_CACHE_ONLY;
+	conf->rules.ignore_trailing = config->trailing == CONFIG_TRAILING_IGNORE;
+	conf->rules.edns_fallback = config->edns_fallback;
+	conf->edns_size = (uint16_t)config->edns_size;
+	conf->nsid_len = (uint8_t)strlen(config->nsid);
+	memcpy(conf->nsid, config->nsid, conf->nsid_len);
+}
+
 static int build_rest(struct build *build)
 {
 	const struct config *config = build->config;
@@ -186,10 +201,11 @@ static int build_rest(struct build *build)
 	conf->limit = dp_limit_rules_new(&config->limit);
 	if (!conf->limit)
 		return out_of_memory(build);
+	conf->update_acl = dp_acl_new(config->acl_update.item, config->acl_update.n);
 	conf->local = local_table_new(config->node_name, config->version_text);
-	if (!conf->local)
+	if (!conf->update_acl || !conf->local)
 		return out_of_memory(build);
-	conf->edns_size = (uint16_t)config->edns_size;
+	build_rules(build);
 	conf->tcp_idle_ms = config->tcp_idle_ms;
 	conf->tcp_connections = config->tcp_connections;
 	conf->generation = build->old ? build->old->generation + 1 : 1;

@@ -431,6 +431,7 @@ static void check_acl(struct settings *s, struct config *config)
 	}
 	check_acl_twins(s, &config->acl[POOL_RECURSIVE], "acl.recursive");
 	check_acl_twins(s, &config->acl[POOL_AUTHORITATIVE], "acl.authoritative");
+	check_acl_twins(s, &config->acl_update, "acl.update");
 }
 
 /* Lists of clients that none is taken out of. */
@@ -584,6 +585,8 @@ int config_load(const char *path, struct config **config, char *error, size_t si
 	if (err)
 		goto err_free;
 	err = settings_fill(settings, schema_root, new);
+	if (!settings_given(settings, "edns.nsid"))
+		memcpy(new->nsid, new->node_name, sizeof(new->nsid));
 	if (!err)
 		err = check(settings, new, error, size);
 	settings_close(settings);

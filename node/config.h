@@ -24,6 +24,8 @@ struct pool_registry;
 
 enum config_io { CONFIG_IO_XDP, CONFIG_IO_SOCKET };
 enum config_checksums { CONFIG_CHECKSUMS_VERIFY, CONFIG_CHECKSUMS_TRUST };
+enum config_rd0 { CONFIG_RD0_REFUSE, CONFIG_RD0_CACHE_ONLY };
+enum config_trailing { CONFIG_TRAILING_FORMERR, CONFIG_TRAILING_IGNORE };
 enum config_checksum_rx { CONFIG_CHECKSUM_RX_BOTH, CONFIG_CHECKSUM_RX_STRICT };
 
 /* In every list the count stands right behind the pointer (struct schema_array). */
@@ -132,6 +134,7 @@ struct config {
 	uint64_t limit_memory;		/* octets */
 	struct dp_limit_conf limit;
 	struct config_block block;
+	struct config_prefixes acl_update;	/* NOTIFY and UPDATE; empty = nobody */
 	struct config_pool *pools;
 	size_t n_pools;
 	struct config_route *routes;
@@ -139,8 +142,14 @@ struct config {
 	/* cache = { } */
 	uint64_t cache_memory;		/* octets; 0 = no cache */
 	bool cache_prefault;
+	/* rules = { } */
+	int any[POOL_KINDS];		/* enum dp_any */
+	int rd0;			/* enum config_rd0 */
+	int trailing;			/* enum config_trailing */
+	bool edns_fallback;
 	/* edns, tcp, self_check, control, log */
 	uint32_t edns_size;
+	char nsid[64];			/* "" = none is given */
 	uint32_t tcp_idle_ms, tcp_connections;
 	uint32_t check_interval_ms, hang_ms, check_fall, check_rise;
 	char control_socket[108], control_group[32];

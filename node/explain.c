@@ -176,6 +176,8 @@ static const char *find_outcome(json_t *object, const struct node *node, const s
 		return "refused_acl";
 	if (is_refused_type(q->type))
 		return "refused_type";
+	if (q->type == DNS_TYPE_ANY && conf->rules.any[pool->kind] != DP_ANY_FORWARD)
+		return "local_any";
 	return put_members(object, node, pool) ? "forwarded" : "no_server";
 }
 

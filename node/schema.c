@@ -50,6 +50,9 @@ static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* 
 static const char *const checksum_rx_words[] = { "both", "strict", NULL };		/* config_checksum_rx */
 static const char *const over_recursive_words[] = { "cache-only", "drop", "refuse", NULL };	/* dp_over */
 static const char *const over_authoritative_words[] = { "drop", "refuse", "slip", NULL };	/* dp_over */
+static const char *const any_words[] = { "truncate", "hinfo", "forward", NULL };		/* dp_any */
+static const char *const rd0_words[] = { "refuse", "cache-only", NULL };		/* config_rd0 */
+static const char *const trailing_words[] = { "formerr", "ignore", NULL };		/* config_trailing */
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };	/* log_level */
 
 static const struct schema_key node_keys[] = {
@@ -190,6 +193,8 @@ static const struct schema_key acl_keys[] = {
 	{ "authoritative", SCHEMA_PREFIX_LIST, .min = 1, .max = 4096,
 	  .fallback = "[ \"0.0.0.0/0\", \"::/0\" ]", MEMBER(config, acl[POOL_AUTHORITATIVE]),
 	  .help = "Clients that authoritative pools serve." },
+	{ "update", SCHEMA_PREFIX_LIST, .min = 0, .max = 4096, MEMBER(config, acl_update),
+	  .help = "Of these, who may send NOTIFY and UPDATE; default nobody." },
 	{ 0 }
 };
 
@@ -383,10 +388,36 @@ static const struct schema_key cache_keys[] = {
 	{ 0 }
 };
 
+static const struct schema_key any_keys[] = {
+	{ "recursive", SCHEMA_ENUM, .fallback = "\"truncate\"", .words = any_words, .min = DP_ANY_TRUNCATE,
+	  MEMBER(config, any[POOL_RECURSIVE]),
+	  .help = "For recursive pools." },
+	{ "authoritative", SCHEMA_ENUM, .fallback = "\"truncate\"", .words = any_words, .min = DP_ANY_TRUNCATE,
+	  MEMBER(config, any[POOL_AUTHORITATIVE]),
+	  .help = "For authoritative pools." },
+	{ 0 }
+};
+
+static const struct schema_key rules_keys[] = {
+	{ "any", SCHEMA_GROUP, .children = any_keys,
+	  .help = "ANY over UDP: TC, one made-up HINFO (RFC 8482; TC for DO), or the servers' answer." },
+	{ "rd0", SCHEMA_ENUM, .fallback = "\"refuse\"", .words = rd0_words, .min = CONFIG_RD0_REFUSE,
+	  MEMBER(config, rd0),
+	  .help = "Queries without RD for recursive pools: REFUSED, or what the cache has and else REFUSED." },
+	{ "trailing", SCHEMA_ENUM, .fallback = "\"formerr\"", .words = trailing_words,
+	  .min = CONFIG_TRAILING_FORMERR, MEMBER(config, trailing),
+	  .help = "Octets behind a query's last record: FORMERR, or ignored; never passed on." },
+	{ "edns_fallback", SCHEMA_BOOL, .fallback = "true", MEMBER(config, edns_fallback),
+	  .help = "Ask a server that says FORMERR or NOTIMP, without OPT, once more without EDNS." },
+	{ 0 }
+};
+
 static const struct schema_key edns_keys[] = {
 	{ "size", SCHEMA_INT, .min = 512, .max = 1232, .fallback = "1232", .unit = "octets",
 	  MEMBER(config, edns_size),
 	  .help = "Largest UDP message we offer to take, from clients and from servers." },
+	{ "nsid", SCHEMA_STRING, .min = 0, .max = DNS_NSID_MAX, MEMBER(config, nsid),
+	  .help = "Id given to clients that ask for it (RFC 5001); empty: none. Default: the node's name." },
 	{ 0 }
 };
 
@@ -454,7 +485,8 @@ const struct schema_key schema_root[] = {
 	  .children = route_keys, ELEMENTS(config, routes),
 	  .help = "Which names go where; the longest suffix decides, no suffix gives REFUSED." },
 	{ "cache", SCHEMA_GROUP, .children = cache_keys, .help = "The packet cache." },
-	{ "edns", SCHEMA_GROUP, .children = edns_keys, .help = "Message sizes." },
+	{ "rules", SCHEMA_GROUP, .children = rules_keys, .help = "Choices that the standards leave." },
+	{ "edns", SCHEMA_GROUP, .children = edns_keys, .help = "Message sizes, and who answers." },
 	{ "tcp", SCHEMA_GROUP, .children = tcp_keys, .help = "Queries over TCP." },
 	{ "self_check", SCHEMA_GROUP, .children = self_check_keys, .help = "How the node watches itself." },
 	{ "control", SCHEMA_GROUP, .children = control_keys, .help = "tandemctl's way in." },

@@ -112,6 +112,11 @@ void settings_mistake(struct settings *settings, const char *path, const char *f
 	va_end(args);
 }
 
+bool settings_given(const struct settings *settings, const char *path)
+{
+	return config_lookup(&settings->parsed, path);
+}
+
 const char *settings_where(const struct settings *settings, const char *path, char *text, size_t size)
 {
 	struct source_place place = source_locate(settings->source,

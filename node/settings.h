@@ -7,6 +7,7 @@
 #ifndef NODE_SETTINGS_H
 #define NODE_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct schema_key;
@@ -28,6 +29,9 @@ void settings_close(struct settings *settings);		/* accepts NULL */
  * noted, -ENOMEM.
  */
 int settings_fill(struct settings *settings, const struct schema_key *keys, void *base);
+
+/* Does the file itself have a setting at path? */
+bool settings_given(const struct settings *settings, const char *path);
 
 /* Notes a mistake of the setting at path ("pools[1].servers[0].port"), or of what stands around it when it
  * is absent. */

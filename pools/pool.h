@@ -55,6 +55,7 @@ struct pool_load {
 	_Atomic uint32_t latency_us;	/* smoothed, 0 = not known yet */
 	_Atomic uint64_t sent, answered, timeouts, errors;
 	_Atomic uint32_t slow_us;	/* about one answer in a hundred takes longer; 0 = not known yet */
+	uint64_t plain_until_ns;	/* asked without EDNS until then; the worker's own */
 };
 
 struct pool_probe {			/* how the members of a pool are probed; see probe.h */

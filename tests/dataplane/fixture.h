@@ -179,6 +179,7 @@ static void fx_up(unsigned slots_log2)
 	all[0].allow = all[1].allow = ten.allow = true;
 	fx.conf.acl[POOL_AUTHORITATIVE] = dp_acl_new(all, 2);
 	fx.conf.acl[POOL_RECURSIVE] = dp_acl_new(&ten, 1);
+	fx.conf.update_acl = dp_acl_new(NULL, 0);
 	fx.conf.local = local_table_new("dd1", "");
 	fx.conf.edns_size = DNS_EDNS_SIZE;
 	fx.conf.listens = 1;
@@ -214,6 +215,7 @@ static void fx_down(void)
 	local_table_free(fx.conf.local);
 	for (unsigned i = 0; i < POOL_KINDS; i++)
 		dp_acl_free(fx.conf.acl[i]);
+	dp_acl_free(fx.conf.update_acl);
 	for (unsigned i = 0; i < fx.conf.n_pools; i++)
 		free(fx.conf.probe_name[i]);
 	epoch_fini(&fx.shared.epoch);

@@ -245,7 +245,7 @@ static void refusals_by_rule(void **state)
 {
 	static const struct { uint16_t flags, type, class; int rcode; enum dp_counter counter; } cases[] = {
 		{ DNS_QR, 1, 1, -1, DP_COUNT_DROP_RESPONSE },
-		{ DNS_OPCODE_NOTIFY << 11, 1, 1, DNS_RCODE_NOTIMP, DP_COUNT_NOTIMP },
+		{ DNS_OPCODE_NOTIFY << 11, 1, 1, DNS_RCODE_REFUSED, DP_COUNT_REFUSED_UPDATE },
 		{ 15 << 11, 1, 1, DNS_RCODE_NOTIMP, DP_COUNT_NOTIMP },
 		{ 0, DNS_TYPE_AXFR, 1, DNS_RCODE_NOTIMP, DP_COUNT_REFUSED_TYPE },
 		{ 0, DNS_TYPE_TSIG, 1, DNS_RCODE_NOTIMP, DP_COUNT_REFUSED_TYPE },

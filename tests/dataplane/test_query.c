@@ -204,7 +204,19 @@ static void octets_behind_the_end(void **state)
 	begin_query(&m, 0, 0);
 	put8(&m, 0);
 	assert_int_equal(parse(&m, false, &query), DP_QUERY_TRAILING);
+	assert_int_equal(query.if_trailing_ignored, DP_QUERY_OK);
 	assert_false(query.asker.edns);
+	begin_query(&m, 0, 1);
+	put_opt(&m, 1232, 0x10000, "", 0);	/* what else is wrong with it is told as well */
+	put8(&m, 0);
+	assert_int_equal(parse(&m, false, &query), DP_QUERY_TRAILING);
+	assert_int_equal(query.if_trailing_ignored, DP_QUERY_BADVERS);
+	begin_query(&m, 0, 1);
+	put_name(&m, "key");
+	put_data(&m, DNS_TYPE_TSIG, "", 0);
+	put8(&m, 0);
+	assert_int_equal(parse(&m, false, &query), DP_QUERY_TRAILING);
+	assert_int_equal(query.if_trailing_ignored, DP_QUERY_SIGNED);
 
 	begin_query(&m, 0, 1);
 	put_opt(&m, 1400, 0x8000, "", 0);
@@ -242,9 +254,11 @@ static void other_opcodes(void **state)
 
 	(void)state;
 	for (unsigned opcode = 1; opcode < 16; opcode++) {
+		bool known = opcode == DNS_OPCODE_NOTIFY || opcode == DNS_OPCODE_UPDATE;
+
 		begin_query(&m, opcode << 11 | DNS_RD, 1);
 		put_opt(&m, 1232, 0x8000, "", 0);
-		assert_int_equal(parse(&m, false, &query), DP_QUERY_NOTIMP);
+		assert_int_equal(parse(&m, false, &query), known ? DP_QUERY_UPDATE : DP_QUERY_NOTIMP);
 		assert_int_equal(query.asker.id, MESSAGE_ID);
 		assert_int_equal(query.asker.opcode, opcode);
 		assert_true(query.asker.rd && query.asker.edns && query.asker.dnssec_ok);
@@ -257,9 +271,15 @@ static void other_opcodes(void **state)
 	put_pointer(&m, DNS_HEADER_LEN);
 	put_data(&m, DNS_TYPE_SOA, "\0\0\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1", 22);
 	put_opt(&m, 1232, 0, "", 0);
-	assert_int_equal(parse(&m, false, &query), DP_QUERY_NOTIMP);
+	assert_int_equal(parse(&m, false, &query), DP_QUERY_UPDATE);
 	assert_true(query.asker.edns);
 	assert_int_equal(query.type, DNS_TYPE_SOA);
+	/* their question is checked like any other */
+	put_header(&m, DNS_OPCODE_UPDATE << 11, 0, 0, 1, 0);
+	assert_int_equal(parse(&m, false, &query), DP_QUERY_QDCOUNT);
+	put_header(&m, DNS_OPCODE_UPDATE << 11, 1, 0, 0, 0);
+	put_octets(&m, "\3exa", 4);
+	assert_int_equal(parse(&m, false, &query), DP_QUERY_NAME);
 	/* nothing but a header */
 	put_header(&m, 6 << 11, 0, 0, 0, 0);
 	assert_int_equal(parse(&m, false, &query), DP_QUERY_NOTIMP);
@@ -302,6 +322,35 @@ static void what_an_opt_says(void **state)
 		assert_int_equal(query.asker.tcp, cases[i].tcp);
 		assert_int_equal(query.asker.dnssec_ok, cases[i].dnssec_ok);
 		assert_int_equal(query.asker.reply_max, cases[i].reply_max);
+	}
+}
+
+/* NSID is asked for by an option, not by octets that look like one inside another; in an OPT that is wrong, not at all. */
+static void who_asks_for_nsid(void **state)
+{
+	static const struct {
+		const char *what, *options;
+		size_t len;
+		bool nsid;
+	} cases[] = {
+		{ "no option", "", 0, false },
+		{ "NSID", "\0\3\0\0", 4, true },
+		{ "with data, which it must not have", "\0\3\0\1x", 5, true },
+		{ "behind a cookie", "\0\12\0\10abcdefgh\0\3\0\0", 16, true },
+		{ "inside a cookie", "\0\12\0\10abcd\0\3\0\0", 12, false },
+		{ "in front of an option that overruns", "\0\3\0\0\0\12\0\10a", 9, false },
+	};
+	static struct message m;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_query query;
+
+		begin_query(&m, 0, 1);
+		put_opt(&m, 1232, 0, cases[i].options, cases[i].len);
+		parse(&m, false, &query);
+		if (query.asker.nsid != cases[i].nsid)
+			fail_msg("%s", cases[i].what);
 	}
 }
 
@@ -613,6 +662,12 @@ static void queries_for_servers(void **state)
 	assert_true(query.asker.ad && query.asker.edns);
 	assert_int_equal(query.asker.reply_max, 1400);
 	assert_int_equal(query.type, DNS_TYPE_DS);
+
+	/* for servers that do not know EDNS */
+	assert_int_equal(dp_query_write(out, 0xabcd, true, true, true, wire, sizeof(wire), DNS_TYPE_AAAA,
+					DNS_CLASS_IN, 0), sizeof(expected) - DNS_OPT_LEN);
+	expected[DNS_AT_ARCOUNT + 1] = 0;
+	assert_memory_equal(out, expected, sizeof(expected) - DNS_OPT_LEN);
 	free(out);
 }
 
@@ -625,11 +680,13 @@ static const struct CMUnitTest cases[] = {
 	CASE("D026 names that are none", names_that_are_none),
 	CASE("D026 D034 127 labels are a name, 256 octets are not", longest_names),
 	CASE("D031 D033 any octet in a label, any type and class", any_octet_in_a_label),
-	CASE("D027 octets behind the last record", octets_behind_the_end),
+	CASE("D027 octets behind the last record, and what the query is without them", octets_behind_the_end),
 	CASE("D028 every truncation of a query is seen", every_truncation),
-	CASE("D029 D043 other opcodes: NOTIMP, question and OPT are read for the answer", other_opcodes),
+	CASE("D029 D043 D112 other opcodes: NOTIMP, NOTIFY and UPDATE apart, question and OPT are read for the answer",
+	     other_opcodes),
 	CASE("D032 D041 D042 version, sizes, DO and unknown flags of an OPT", what_an_opt_says),
 	CASE("D040 D047 OPTs that are wrong", opts_that_are_wrong),
+	CASE("D049 D051 NSID is asked for by an option that others would see too", who_asks_for_nsid),
 	CASE("D113 TSIG and SIG(0) are told from other additional records", signatures),
 	CASE("D034 65535 octets of tiny records", largest_messages),
 	CASE("D080 an answer's question is compared in full", answers_match_the_question),
@@ -638,7 +695,7 @@ static const struct CMUnitTest cases[] = {
 	CASE("D082 D027 what is no answer to a query", answers_that_are_none),
 	CASE("D034 owners may point backwards only", owners_that_point_astray),
 	CASE("D040 an OPT counts in the additional section only, once, and whole", opts_of_servers),
-	CASE("D130 D045 the query for a server is written from the key", queries_for_servers),
+	CASE("D130 D045 D046 the query for a server is written from the key, with an OPT or without", queries_for_servers),
 };
 
 int main(void)

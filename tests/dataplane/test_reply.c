@@ -149,7 +149,10 @@ static void longest_error_fits(void **state)
 		memcpy(name + i, "\1x", 2);
 	name[254] = 0;
 	assert_int_equal(dp_reply_error(out, &asker, &longest, DNS_RCODE_SERVFAIL, true, 22, OUR_SIZE),
-			 DP_REPLY_ERROR_MAX);
+			 DP_REPLY_ERROR_MAX - DP_REPLY_NSID_MAX);
+	memset(name, 'n', DNS_NSID_MAX);
+	assert_int_equal(dp_reply_add_nsid(out, DP_REPLY_ERROR_MAX - DP_REPLY_NSID_MAX, asker.reply_max,
+					   (const char *)name, DNS_NSID_MAX), DP_REPLY_ERROR_MAX);
 	free(out);
 }
 
