@@ -777,11 +777,6 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 	struct pool_server *server;
 	bool overload;
 
-	if (p->cache_only) {
-		refuse(p, p->cache_only_outcome, DNS_RCODE_REFUSED, EDE_PROHIBITED);
-		write_reply(worker, p);
-		return;
-	}
 	if (p->query_verdict != DP_QUERY_UPDATE && join(worker, p, deadline_ns))
 		return;
 	server = choose_server(worker, p->pool, NULL, &overload);
@@ -820,6 +815,16 @@ static void choose(struct dp_worker *worker)
 	}
 }
 
+/* Nothing was sent. Who joined in this batch shares the lot of the first. */
+static void drop_forward(struct dp_worker *worker, struct dp_packet *p)
+{
+	for (const struct dp_waiter *joined = p->inflight->first.next; joined; joined = joined->next)
+		settle(worker, joined->back.origin, DP_COUNT_DROP_TRANSMIT);
+	end(worker, p->inflight);
+	p->verdict = DP_DROP;
+	p->outcome = DP_COUNT_DROP_TRANSMIT;
+}
+
 static void forward(struct dp_worker *worker)
 {
 	for (unsigned i = 0; i < worker->batch_len; i++) {
@@ -827,13 +832,10 @@ static void forward(struct dp_worker *worker)
 
 		if (p->verdict != DP_FORWARD)
 			continue;
-		if (send_attempt(worker, p, p->inflight, p->attempt)) {
+		if (send_attempt(worker, p, p->inflight, p->attempt))
 			p->verdict = DP_HELD;
-			continue;
-		}
-		end(worker, p->inflight);
-		p->verdict = DP_DROP;
-		p->outcome = DP_COUNT_DROP_TRANSMIT;
+		else
+			drop_forward(worker, p);
 	}
 }
 
