@@ -118,6 +118,7 @@ static struct dp_conf *new_conf(uint64_t generation)
 	prefix_parse("::/0", &all[1].prefix);
 	for (unsigned i = 0; i < POOL_KINDS; i++)
 		conf->acl[i] = dp_acl_new(all, 2);
+	conf->update_acl = dp_acl_new(NULL, 0);
 	conf->local = local_table_new("dd1", "");
 	conf->edns_size = DNS_EDNS_SIZE;
 	conf->tcp_idle_ms = IDLE_MS;

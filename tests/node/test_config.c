@@ -367,7 +367,7 @@ static void mistakes_between_keys(void **state)
 		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
 		{ "routes", "rootes", "good:16: rootes: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "vrrp, acl, deny, limit, pools, routes, cache, edns, tcp, self_check, control, log\n"
+		  "vrrp, acl, deny, limit, pools, routes, cache, rules, edns, tcp, self_check, control, log\n"
 		  "good:1: routes: missing, must be a list of 1-1024 groups ( { ... }, ... )" },
 	};
 
