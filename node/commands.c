@@ -59,8 +59,9 @@ static void run_check(struct node *node, struct control_client *client, const js
 static void run_counters(struct node *node, struct control_client *client, const json_t *request)
 {
 	bool per_worker = json_is_true(json_object_get(request, "per_worker"));
+	bool metrics = json_is_true(json_object_get(request, "metrics"));
 
-	control_answer(client, status_counters(node, per_worker));
+	control_answer(client, metrics ? status_metrics(node) : status_counters(node, per_worker));
 }
 
 static void run_query(struct node *node, struct control_client *client, const json_t *request)

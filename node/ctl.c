@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "node/control.h"
+#include "node/prometheus.h"
 #include "node/render.h"
 
 enum {
@@ -31,7 +32,7 @@ enum {
 /* Options, as bits: what was given, what a command takes. */
 enum {
 	OPT_ALL = 1, OPT_PER_WORKER = 2, OPT_COUNT = 4, OPT_SECONDS = 8, OPT_CLIENT = 16, OPT_TYPE = 32,
-	OPT_SUFFIX = 64,
+	OPT_SUFFIX = 64, OPT_PROMETHEUS = 128,
 };
 
 struct arguments {
@@ -147,7 +148,9 @@ static int show(const struct call *call, const json_t *document)
 
 	if (is_refusal(document))
 		return EXIT_FAILURE;
-	if (call->arguments->json || !render(stdout, call->command, document)) {
+	if (call->arguments->given & OPT_PROMETHEUS) {
+		prometheus_print(stdout, document);
+	} else if (call->arguments->json || !render(stdout, call->command, document)) {
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	}
@@ -356,6 +359,7 @@ static bool ask_routes(const struct arguments *a, json_t *request)
 static bool ask_counters(const struct arguments *a, json_t *request)
 {
 	json_object_set_new(request, "per_worker", json_boolean(a->given & OPT_PER_WORKER));
+	json_object_set_new(request, "metrics", json_boolean(a->given & OPT_PROMETHEUS));
 	return true;
 }
 
@@ -371,8 +375,8 @@ static const struct command {
 	{ "pools", "pools", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "servers", "servers", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "routes", "routes [--all]", 0, 0, OPT_ALL, ask_routes, finish_document, PATIENCE_S },
-	{ "counters", "counters [--per-worker]", 0, 0, OPT_PER_WORKER, ask_counters, finish_document,
-	  PATIENCE_S },
+	{ "counters", "counters [--per-worker | --prometheus]", 0, 0, OPT_PER_WORKER | OPT_PROMETHEUS, ask_counters,
+	  finish_document, PATIENCE_S },
 	{ "capture", "capture [client=ADDR|PREFIX] [name=NAME] [server=ADDR[:PORT]] [-c N] [--seconds S] FILE.pcap|-",
 	  1, 4, OPT_COUNT | OPT_SECONDS, ask_capture, finish_stream, LONG_PATIENCE_S },
 	{ "cache", "cache [find|purge NAME [--type TYPE] [--suffix]] | cache dump FILE|-", 0, 2,
@@ -439,6 +443,9 @@ static int take_option(struct arguments *a, int option)
 	case 'w':
 		a->given |= OPT_PER_WORKER;
 		return 0;
+	case 'P':
+		a->given |= OPT_PROMETHEUS;
+		return 0;
 	case 'C':
 		a->given |= OPT_CLIENT;
 		a->client = optarg;
@@ -482,6 +489,7 @@ int main(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "per-worker", no_argument, NULL, 'w' },
+		{ "prometheus", no_argument, NULL, 'P' },
 		{ "client", required_argument, NULL, 'C' },
 		{ "seconds", required_argument, NULL, 'S' },
 		{ "type", required_argument, NULL, 't' },

@@ -464,3 +464,16 @@ json_t *status_servers(const struct node *node)
 			json_array_append_new(list, server_object(node, conf->pools[p]->member[m]));
 	return json_pack("{s:o}", "servers", list);
 }
+
+json_t *status_metrics(const struct node *node)
+{
+	json_t *object = status_counters(node, true);
+	json_t *servers = status_servers(node), *routers = vrrpstatus_routers(node);
+
+	json_object_set_new(object, "status", status_node(node));
+	json_object_set(object, "servers", json_object_get(servers, "servers"));
+	json_object_set(object, "routers", json_object_get(routers, "routers"));
+	json_decref(servers);
+	json_decref(routers);
+	return object;
+}

@@ -16,6 +16,9 @@ json_t *status_pools(const struct node *node);
 json_t *status_servers(const struct node *node);
 json_t *status_counters(const struct node *node, bool per_worker);
 
+/* status_counters() per worker, and with it "status", "servers" and "routers": all that can be plotted. */
+json_t *status_metrics(const struct node *node);
+
 /* {"good": every fault and weight condition is good, "conditions": [those that are not, notices too]} */
 json_t *status_check(const struct node *node);
 

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * prometheus.c - documents to metrics. Contract in prometheus.h.
+ *
+ * A family is a name, a type and a help, followed by all its samples. Most families are one member of every object of
+ * a list (servers, sockets, routers), so that they are rows of a table: where the list is, what names an object in it,
+ * and which member is the sample. What a document does not have is left out.
+ */
+#include "node/prometheus.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "dataplane/outcome.h"
+#include "vrrp/fsm.h"
+
+enum { LABELS_MAX = 3 };
+
+struct label {
+	const char *name;
+	const json_t *value;		/* text or number */
+};
+
+/* A member of an object as a family of its own. A time, by the end of its key, is shown in seconds. */
+struct family {
+	const char *key, *name, *help;
+};
+
+/* ---- the text format ---- */
+
+/* In a help a quotation mark stands for itself. */
+static void print_escaped(FILE *out, const char *text, bool is_label)
+{
+	for (; *text; text++) {
+		if (*text == '\\' || (*text == '"' && is_label))
+			fputc('\\', out);
+		if (*text == '\n')
+			fputs("\\n", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static void print_head(FILE *out, const char *name, const char *help)
+{
+	fprintf(out, "# HELP tandem_%s ", name);
+	print_escaped(out, help, false);
+	fprintf(out, "\n# TYPE tandem_%s %s\n", name, ends_in(name, "_total") ? "counter" : "gauge");
+}
+
+static void print_labels(FILE *out, const struct label labels[LABELS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < LABELS_MAX && labels[i].name; i++) {
+		fprintf(out, "%s%s=\"", n++ ? "," : "{", labels[i].name);
+		if (json_is_integer(labels[i].value))
+			fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(labels[i].value));
+		else
+			print_escaped(out, json_is_string(labels[i].value) ? json_string_value(labels[i].value) : "",
+				      true);
+		fputc('"', out);
+	}
+	if (n)
+		fputc('}', out);
+}
+
+/* A number, or a flag as 1 and 0; per_second: units in a second, 0 for what is no time. */
+static void print_sample(FILE *out, const char *name, const struct label labels[LABELS_MAX], const json_t *value,
+			 unsigned per_second)
+{
+	json_int_t n = json_is_true(value) ? 1 : json_integer_value(value);
+
+	fprintf(out, "tandem_%s", name);
+	print_labels(out, labels);
+	if (per_second)
+		fprintf(out, " %.6f\n", (double)n / per_second);
+	else
+		fprintf(out, " %" JSON_INTEGER_FORMAT "\n", n);
+}
+
+static unsigned per_second_of(const char *key)
+{
+	return ends_in(key, "_us") ? 1000000 : ends_in(key, "_ms") ? 1000 : 0;
+}
+
+static bool is_sample(const json_t *value)
+{
+	return json_is_integer(value) || json_is_boolean(value);
+}
+
+static void print_single(FILE *out, const json_t *object, const struct family *f)
+{
+	static const struct label none[LABELS_MAX];
+	const json_t *value = json_object_get(object, f->key);
+
+	if (!is_sample(value))
+		return;
+	print_head(out, f->name, f->help);
+	print_sample(out, f->name, none, value, per_second_of(f->key));
+}
+
+/* One family of a list's objects: member f->key of object[inside], or of the object itself. */
+static void print_family(FILE *out, const json_t *list, const char *const names[LABELS_MAX][2], const char *inside,
+			 const struct family *f)
+{
+	bool begun = false;
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(list, i, object) {
+		const json_t *value = json_object_get(inside ? json_object_get(object, inside) : object, f->key);
+		struct label labels[LABELS_MAX] = { 0 };
+
+		if (!is_sample(value))
+			continue;
+		if (!begun)
+			print_head(out, f->name, f->help);
+		begun = true;
+		for (unsigned n = 0; n < LABELS_MAX && names[n][0]; n++)
+			labels[n] = (struct label){ names[n][0], json_object_get(object, names[n][1]) };
+		print_sample(out, f->name, labels, value, per_second_of(f->key));
+	}
+}
+
+/* ---- what workers and the filter count ---- */
+
+/* One counter of every worker; outcome: its name is a label of the family, which has begun. */
+static void print_counter(FILE *out, json_t *workers, const char *name, const char *counter, bool outcome)
+{
+	json_t *outcome_label = json_string(counter), *worker, *worker_label;
+	const char *worker_name;
+
+	json_object_foreach(workers, worker_name, worker) {
+		const json_t *value = json_object_get(worker, counter);
+
+		if (!is_sample(value))
+			continue;
+		worker_label = json_string(worker_name);
+		print_sample(out, name, (struct label[LABELS_MAX]){
+			{ "worker", worker_label }, { outcome ? "outcome" : NULL, outcome_label } }, value, 0);
+		json_decref(worker_label);
+	}
+	json_decref(outcome_label);
+}
+
+static void print_workers(FILE *out, json_t *workers)
+{
+	char name[64];
+
+	if (!json_is_object(workers))
+		return;
+	print_head(out, "queries_total", "queries by the one outcome that each has had");
+	for (unsigned i = 0; i < DP_OUTCOME_END; i++)
+		print_counter(out, workers, "queries_total", dp_counter_name((enum dp_counter)i), true);
+	for (unsigned i = DP_OUTCOME_END; i < DP_COUNTERS; i++) {
+		const char *counter = dp_counter_name((enum dp_counter)i);
+
+		/* "queries" would be the family of the outcomes */
+		snprintf(name, sizeof(name), "%s_total", i == DP_COUNT_QUERIES ? "queries_received" : counter);
+		print_head(out, name, dp_counter_help((enum dp_counter)i));
+		print_counter(out, workers, name, counter, false);
+	}
+}
+
+/* An object of counts: its keys are the values of one label. */
+static void print_counts(FILE *out, json_t *counts, const char *name, const char *label, const char *help)
+{
+	const char *key;
+	json_t *count, *text;
+
+	if (!json_is_object(counts))
+		return;
+	print_head(out, name, help);
+	json_object_foreach(counts, key, count) {
+		if (!is_sample(count))
+			continue;
+		text = json_string(key);
+		print_sample(out, name, (struct label[LABELS_MAX]){ { label, text } }, count, 0);
+		json_decref(text);
+	}
+}
+
+static void print_sockets(FILE *out, const json_t *sockets)
+{
+	static const char *const labels[LABELS_MAX][2] = { { "port", "port" }, { "queue", "queue" } };
+	static const struct family families[] = {
+		{ "rx_dropped", "xsk_rx_dropped_total", "frames dropped by the kernel for other reasons" },
+		{ "rx_ring_full", "xsk_rx_ring_full_total", "frames dropped because the RX ring was full" },
+		{ "rx_fill_empty", "xsk_rx_fill_empty_total", "frames dropped because the fill ring was empty" },
+		{ "rx_invalid", "xsk_rx_invalid_total", "invalid descriptors in the fill ring" },
+		{ "tx_invalid", "xsk_tx_invalid_total", "invalid descriptors in the TX ring" },
+		{ "tx_ring_empty", "xsk_tx_ring_empty_total", "times the kernel found the TX ring empty" },
+	};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		print_family(out, sockets, labels, NULL, &families[i]);
+}
+
+/* ---- servers ---- */
+
+static void print_servers(FILE *out, const json_t *servers)
+{
+	static const char *const labels[LABELS_MAX][2] = { { "pool", "pool" }, { "server", "server" } };
+	static const struct family families[] = {
+		{ "up", "server_up", "1 = queries may go to the server" },
+		{ "changes", "server_changes_total", "changes between up and down" },
+		{ "outstanding", "server_outstanding", "queries under way to the server" },
+		{ "latency_us", "server_latency_seconds", "smoothed time to an answer, of the slowest worker" },
+		{ "sent", "server_sent_total", "queries sent" },
+		{ "answered", "server_answered_total", "queries answered" },
+		{ "timeouts", "server_timeouts_total", "queries without an answer in time" },
+		{ "errors", "server_errors_total", "ICMP errors, broken connections and errors without a question" },
+		{ "probes_sent", "server_probes_sent_total", "probes" },
+		{ "probes_failed", "server_probes_failed_total", "probes that failed" },
+		{ "probe_latency_us", "server_probe_latency_seconds", "of the last good probe" },
+	};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		print_family(out, servers, labels, NULL, &families[i]);
+}
+
+/* ---- virtual routers ---- */
+
+static const char *const router_labels[LABELS_MAX][2] = { { "interface", "interface" }, { "vrid", "vrid" } };
+
+/* One gauge per state, 1 for the one that the router is in. */
+static void print_states(FILE *out, const json_t *routers)
+{
+	const json_t *router;
+	size_t i;
+
+	if (!json_array_size(routers))
+		return;
+	print_head(out, "vrrp_state", "1 = the virtual router is in this state");
+	json_array_foreach(routers, i, router) {
+		for (unsigned s = VRRP_INITIALIZE; s < VRRP_STATES; s++) {
+			const char *now = json_string_value(json_object_get(router, "state"));
+			const char *name = vrrp_state_name((enum vrrp_state)s);
+			json_t *state = json_string(name);
+
+			print_sample(out, "vrrp_state", (struct label[LABELS_MAX]){
+				{ "interface", json_object_get(router, "interface") },
+				{ "vrid", json_object_get(router, "vrid") }, { "state", state } },
+				now && strcmp(now, name) == 0 ? json_true() : json_false(), 0);
+			json_decref(state);
+		}
+	}
+}
+
+static void print_routers(FILE *out, const json_t *routers)
+{
+	static const struct family of_router[] = {
+		{ "priority", "vrrp_priority", "as configured" },
+		{ "effective_priority", "vrrp_effective_priority", "less the weights of failed conditions" },
+		{ "released", "vrrp_released", "1 = released by command" },
+		{ "lingering", "vrrp_lingering", "1 = released, and still answering what arrives" },
+		{ "dead_man", "vrrp_dead_man", "1 = the addresses fall silent with the process" },
+	}, of_counters[] = {
+		{ "transitions", "vrrp_transitions_total", "changes of state" },
+		{ "became_active", "vrrp_became_active_total", "of these, to Active" },
+		{ "sent", "vrrp_adverts_sent_total", "advertisements sent" },
+		{ "send_errors", "vrrp_send_errors_total", "advertisements that the kernel did not take" },
+		{ "heard", "vrrp_adverts_heard_total", "advertisements accepted" },
+		{ "missed", "vrrp_adverts_missed_total", "advertisements that did not come when they were due" },
+		{ "two_actives", "vrrp_two_actives_total", "advertisements of another Active while Active" },
+		{ "lapsed", "vrrp_lapsed_total", "leases that ran out" },
+	};
+
+	print_states(out, routers);
+	for (size_t i = 0; i < sizeof(of_router) / sizeof(of_router[0]); i++)
+		print_family(out, routers, router_labels, NULL, &of_router[i]);
+	for (size_t i = 0; i < sizeof(of_counters) / sizeof(of_counters[0]); i++)
+		print_family(out, routers, router_labels, "counters", &of_counters[i]);
+}
+
+/* ---- the node ---- */
+
+static void print_build(FILE *out, const json_t *status)
+{
+	print_head(out, "build_info", "what runs here");
+	print_sample(out, "build_info", (struct label[LABELS_MAX]){
+		{ "version", json_object_get(status, "version") }, { "node", json_object_get(status, "node") },
+		{ "io", json_object_get(status, "io") } }, json_true(), 0);
+}
+
+static void print_status(FILE *out, const json_t *status)
+{
+	static const char *const worker_labels[LABELS_MAX][2] = { { "worker", "name" } },
+				*const port_labels[LABELS_MAX][2] = { { "port", "name" }, { "side", "side" } },
+				*const condition_labels[LABELS_MAX][2] = { { "condition", "name" }, { "kind", "kind" } };
+	static const struct family singles[] = {
+		{ "uptime_ms", "uptime_seconds", "since the start" },
+		{ "generation", "configuration_generation", "counts reloads, from 1" },
+		{ "good", "good", "1 = no fault or weight condition fails" },
+		{ "tcp_connections", "tcp_connections", "client connections open now" },
+		{ "unaccounted", "queries_unaccounted", "received, with no outcome and not in flight: 0 but for a moment" },
+		{ "log_lines_lost", "log_lines_lost_total", "because the log was full" },
+	}, of_worker[] = {
+		{ "inflight", "inflight", "queries under way" },
+		{ "cpu_ms", "worker_cpu_seconds_total", "CPU time" },
+	}, carrier = { "carrier", "port_carrier", "1 = the port has carrier" },
+	   failed = { "failed", "condition_failed", "1 = the condition fails" };
+
+	if (!json_is_object(status))
+		return;
+	print_build(out, status);
+	for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++)
+		print_single(out, status, &singles[i]);
+	for (size_t i = 0; i < sizeof(of_worker) / sizeof(of_worker[0]); i++)
+		print_family(out, json_object_get(status, "workers"), worker_labels, NULL, &of_worker[i]);
+	print_family(out, json_object_get(status, "ports"), port_labels, NULL, &carrier);
+	print_family(out, json_object_get(status, "conditions"), condition_labels, NULL, &failed);
+	print_counts(out, json_object_get(status, "control"), "control_total", "event", "what came to the control socket");
+}
+
+void prometheus_print(FILE *out, const json_t *document)
+{
+	print_status(out, json_object_get(document, "status"));
+	print_workers(out, json_object_get(document, "workers"));
+	print_counts(out, json_object_get(document, "filter"), "filter_frames_total", "verdict",
+		     "frames by what the filter did with them");
+	print_counts(out, json_object_get(document, "virtual_mac"), "virtual_mac_frames_total", "verdict",
+		     "frames by what the program for virtual MACs did with them");
+	print_sockets(out, json_object_get(document, "sockets"));
+	print_servers(out, json_object_get(document, "servers"));
+	print_routers(out, json_object_get(document, "routers"));
+}
