@@ -54,6 +54,20 @@ def queries():
     yield "tsig", with_record(query().to_wire(), b"\3key\0" + b"\0\xfa\0\xff" + b"\0\0\0\0" + b"\0\6" + b"\4hmac\0")
 
 
+def opts():
+    """Size, TTL field and options of an OPT."""
+    nsid, cookie = bytes.fromhex("00030000"), bytes.fromhex("000a0008") + b"abcdefgh"
+    yield "plain", 1232, 0, b""
+    yield "small", 100, 0x8000, nsid
+    yield "version-1", 4096, 0x018000, cookie
+    yield "flags", 65535, 0xFF007FFF, nsid + cookie + nsid
+    yield "inside", 1232, 0, bytes.fromhex("000a0008") + b"abcd" + nsid
+    yield "overrun", 1232, 0, nsid + bytes.fromhex("000a0009") + b"abcdefgh"
+    yield "half", 1232, 0, cookie + b"\0\3\0"
+    yield "empty-ones", 512, 0, bytes(4 * 300)
+    yield "long", 512, 0, bytes.fromhex("000c1000") + bytes(0x1000)
+
+
 def response(*sections, flags=dns.flags.QR | dns.flags.RA, edns=True, rdtype="A"):
     message = dns.message.make_response(query(rdtype=rdtype, use_edns=0 if edns else False), our_payload=1232)
     message.flags = flags
@@ -117,6 +131,8 @@ def main():
     random.seed(1)  # dnspython shuffles the records of a set
     for name, octets in queries():
         write("fuzz_query", name, octets)
+    for name, size, ttl, options in opts():
+        write("fuzz_opt", name, size.to_bytes(2, "big") + ttl.to_bytes(4, "big") + options)
     for number, (name, message) in enumerate(responses()):
         wire = message.to_wire()
         write("fuzz_answer", name, bytes([number * 9 & 63]) + wire)
