@@ -183,6 +183,12 @@ static void trace_received(struct dp_worker *worker, struct dp_packet *p,
 			     (uint16_t)p->payload_len);
 }
 
+/* For dp_packet.nsid_max. */
+static uint16_t nsid_max(const struct dp_asker *asker)
+{
+	return asker->nsid ? asker->reply_max : 0;
+}
+
 /* The id of this node, for those who ask: the one place that every answer of ours leaves through (D051). */
 static void add_nsid(struct dp_worker *worker, struct dp_packet *p)
 {
@@ -333,8 +339,6 @@ static void parse(struct dp_worker *worker)
 		p->cache_only = false;
 		p->pool = NULL;
 		p->entry = NULL;
-		p->nsid_max = v != DP_QUERY_SHORT && v != DP_QUERY_RESPONSE && p->query.asker.nsid ?
-			      p->query.asker.reply_max : 0;
 		if (v == DP_QUERY_OK || v == DP_QUERY_UPDATE)
 			continue;
 		refuse(p, refusals[v].outcome, refusals[v].rcode, EDE_NONE);
@@ -524,6 +528,7 @@ static void obey(struct dp_packet *p, enum dp_limit_verdict verdict)
 		break;
 	case DP_LIMIT_SLIP:
 		refuse(p, DP_COUNT_LIMITED_SLIP, DNS_RCODE_NOERROR, EDE_NONE);
+		p->own_answer = DP_OWN_TRUNCATED;
 		break;
 	case DP_LIMIT_REFUSE:
 		refuse(p, DP_COUNT_LIMITED_REFUSED, DNS_RCODE_REFUSED, EDE_NONE);
@@ -568,7 +573,8 @@ static void limit(struct dp_worker *worker)
 
 static bool is_kept(const struct dp_packet *p)
 {
-	return p->verdict == DP_PASS && p->pool->cache.enabled && p->query.class == DNS_CLASS_IN;
+	return p->verdict == DP_PASS && p->query_verdict != DP_QUERY_UPDATE && p->pool->cache.enabled &&
+	       p->query.class == DNS_CLASS_IN;
 }
 
 static const struct dp_cache_entry *find_entry(struct dp_worker *worker, const struct dp_packet *p)
@@ -643,6 +649,7 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 	struct dp_question question = question_of(&p->query);
 	bool recursive = p->pool && p->pool->kind == POOL_RECURSIVE;
 
+	p->nsid_max = nsid_max(&p->query.asker);
 	if (worker->trace && !worker->trace->by_server)
 		trace_received(worker, p, NULL);
 	if (p->entry && !enlarge(worker, p)) {
@@ -665,8 +672,6 @@ static void write_reply(struct dp_worker *worker, struct dp_packet *p)
 		p->payload_len = (uint32_t)dp_reply_error(p->payload, &p->query.asker, &question,
 							  p->rcode, recursive, p->ede,
 							  worker->conf->edns_size);
-	if (p->outcome == DP_COUNT_LIMITED_SLIP)
-		p->payload[2] |= DNS_TC >> 8;
 }
 
 static void answer(struct dp_worker *worker)
@@ -883,7 +888,7 @@ static void address_to(struct dp_packet *p, const struct dp_waiter *waiter)
 	p->back = waiter->back;
 	p->traced = waiter->traced;
 	p->lease = waiter->lease;
-	p->nsid_max = waiter->asker.nsid ? waiter->asker.reply_max : 0;
+	p->nsid_max = nsid_max(&waiter->asker);
 }
 
 /* The answered attempt is over; the query goes to its server again over TCP. */
@@ -1010,7 +1015,7 @@ static void finish(struct dp_worker *worker, struct dp_packet *p, struct dp_infl
 }
 
 /* Into the cache, if the pool, its policy and the answer are for it. An answer to what was asked before a purge is not:
- * it may be what was purged. */
+ * it may be what was purged; nor is one without the DNSSEC records that were asked for (D134). */
 static void keep(struct dp_worker *worker, struct dp_packet *p, const struct dp_inflight *query,
 		 const struct dp_attempt *attempt, const struct dp_answer *message)
 {
@@ -1029,7 +1034,7 @@ static void keep(struct dp_worker *worker, struct dp_packet *p, const struct dp_
 	bool kept;
 
 	if (!shared->cache || !pool || !pool->cache.enabled || query->first.back.origin == DP_ORIGIN_SELF ||
-	    attempt->sent_ns <= atomic_load(&shared->purged_ns))
+	    attempt->sent_ns <= atomic_load(&shared->purged_ns) || (attempt->plain && query->dnssec_ok))
 		return;
 	kept = dp_ttl_read(p->payload, p->payload_len, message, &pool->cache, &ttls) == DP_TTL_KEEP &&
 	       dp_cache_store(shared->cache, worker->writer, &key, p->payload, p->payload_len, message, &ttls,
