@@ -49,7 +49,7 @@ enum {
 	OFFSET_SHIFT = 2,
 	TAG_SHIFT = 40,
 
-	INDEX_SHARE = 10,		/* one octet in so many is index */
+	INDEX_SHARE = 12,		/* one octet in so many is index */
 	SLOTS_PER_GHOST = 2,
 	PROBATION_SHARE = 10,		/* one segment in so many */
 	RESERVE_SHARE = 64,
@@ -698,6 +698,8 @@ bool dp_cache_store(struct dp_cache *cache, unsigned writer, const struct dp_cac
 	enum room room;
 	unsigned uses;
 
+	dp_cache_prefetch_index(cache, key->hash);
+	__builtin_prefetch(ghost_of(cache, key->hash));
 	make_room(cache, w, size, now);
 	room = room_for(cache, key, &uses);
 	entry = allocate(cache, w, room, size);
@@ -835,7 +837,7 @@ static bool lay_out(struct dp_cache *cache, uint64_t memory, unsigned writers)
 static void *map_aligned(uint64_t size)
 {
 	uint64_t room = size + HUGE_PAGE;
-	uint8_t *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *base;
 
 	if (at == MAP_FAILED)

@@ -95,8 +95,9 @@ void dp_cache_close(struct dp_cache *cache);
 void dp_cache_prefetch_index(const struct dp_cache *cache, uint64_t hash);
 void dp_cache_prefetch_entry(const struct dp_cache *cache, uint64_t hash);
 
-/* The entry for key that has not expired at now (ticks), after comparing all of the key; or NULL. Notes the use for
- * eviction: writes only while the entry's two-bit count is not full. Valid until the caller's next epoch_enter(). */
+/* The entry for key that has not expired at now (ticks), nor was stored after now by somebody whose clock is ahead, after
+ * comparing all of the key; or NULL. Notes the use for eviction: writes only while the entry's two-bit count is not
+ * full. Valid until the caller's next epoch_enter(). */
 const struct dp_cache_entry *dp_cache_find(struct dp_cache *cache, const struct dp_cache_key *key, uint32_t now);
 
 /*

@@ -91,6 +91,23 @@ def responses():
     yield "error", response(flags=dns.flags.QR | 2, edns=False)
 
 
+def kept():
+    """Answers whose TTLs matter: the first octet is the policy."""
+    soa = ("example.net.", 300, "IN", "SOA", "ns1.example.net. root.example.net. 1 2 3 4 50")
+    chain = ("www.example.net.", 20, "IN", "CNAME", "gone.example.net.")
+    large = ("www.example.net.", 0x7FFFFFFF, "IN", "A", "192.0.2.1")
+    small = ("WWW.example.net.", 60, "IN", "A", "192.0.2.2")
+    other = ("ns.example.net.", 90, "IN", "A", "192.0.2.3")
+    sig = ("www.example.net.", 60, "IN", "RRSIG", "A 13 3 3600 20300101000000 20200101000000 1 example.net. c2ln")
+    yield "sets", 1, response([large, other, small])
+    yield "signed", 1 + 8, response([small, sig])
+    yield "raised", 1 + 8, response([small, other], edns=False)
+    yield "capped", 1 + 16, response([large])
+    yield "nodata", 1 + 32, response([], [soa])
+    yield "chain-nxdomain", 1, response([chain], [soa], flags=dns.flags.QR | dns.flags.RA | 3)
+    yield "servfail", 1 + 64, response(flags=dns.flags.QR | 2)
+
+
 def opt_first(wire):
     """The OPT of 'many' (11 octets, last) moved in front of the glue (16 and 28 octets)."""
     glue, opt = wire[-55:-11], wire[-11:]
@@ -138,6 +155,9 @@ def main():
         write("fuzz_answer", name, bytes([number * 9 & 63]) + wire)
         if name == "many":
             write("fuzz_answer", "opt-first", b"\0" + opt_first(wire))
+        write("fuzz_ttl", name, b"\1" + wire)
+    for name, policy, message in kept():
+        write("fuzz_ttl", name, bytes([policy]) + message.to_wire())
     for name, frame in frames():
         octets = bytes(frame)
         write("fuzz_packet", name, octets.ljust(60, b"\0") if "padded" in name else octets)
