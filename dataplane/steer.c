@@ -51,6 +51,7 @@ struct steer {
 	uint32_t prog_id;
 	struct lease_page *leases;
 	struct steer_port ports[STEER_PORTS_MAX];
+	bool bypassed;				/* no socket is left in the program's map */
 	uint64_t checked[STEER_COUNTERS];	/* what steer_check() added */
 	unsigned cpus;
 	uint64_t *per_cpu;	/* room for one reading of one counter */
@@ -578,6 +579,14 @@ int steer_socket_clear(struct steer *steer, unsigned port, unsigned queue)
 	return bpf_map_delete_elem(bpf_map__fd(steer->skeleton->maps.sockets), &key);
 }
 
+void steer_bypass(struct steer *steer)
+{
+	steer->bypassed = true;
+	for (unsigned port = 0; port < STEER_PORTS_MAX; port++)
+		for (unsigned queue = 0; queue < STEER_QUEUES_MAX; queue++)
+			steer_socket_clear(steer, port, queue);
+}
+
 /* ---- self-check ---- */
 
 int steer_measure(struct steer *steer, const void *frame, unsigned len, unsigned ifindex,
@@ -671,7 +680,8 @@ int steer_check(struct steer *steer, unsigned port, unsigned queue, const struct
 		bool expect_redirect, char *cause, size_t size)
 {
 	const struct steer_port *p = &steer->ports[port];
-	uint32_t verdict, ns, expected = expect_redirect ? XDP_REDIRECT : XDP_DROP;
+	uint32_t verdict, ns, taken = steer->bypassed ? XDP_PASS : XDP_REDIRECT;
+	uint32_t expected = expect_redirect ? taken : XDP_DROP;
 	uint8_t frame[CHECK_FRAME_MAX];
 	unsigned len;
 	int err;

@@ -48,6 +48,9 @@ void steer_detach(struct steer *steer, unsigned port);
 int steer_socket_set(struct steer *steer, unsigned port, unsigned queue, int xsk_fd);
 int steer_socket_clear(struct steer *steer, unsigned port, unsigned queue);
 
+/* Takes all sockets out, for good: queries go to the kernel from now on, and steer_check() expects that. */
+void steer_bypass(struct steer *steer);
+
 /*
  * The self-check (BPF_PROG_TEST_RUN): runs a canned query for listen->endpoint, of either family, as if it had come in on
  * (ifindex, queue) and compares the verdict: redirect when expect_redirect, else drop; also asks the kernel

@@ -5,12 +5,15 @@
  * Four beats on the control thread's loop:
  *   tick    10 ms            worker, starved: progress since the last tick (hang.h)
  *   sweep   check interval   filter, carrier, listen, routes
- *   canary  20 ms            one query per worker through its passes; judged at the next beat
+ *   canary  20 ms            one query per worker through its passes; judged at the next beat; the first fastpath
  *   slow    1 s              fastpath: one query per worker and port to a server; nexthop; addresses re-read
  *
  * Each condition is debounced by the same fall and rise, counted in its own beats. A beat judges only what could
  * be judged: a worker that makes no progress fails "worker" or "starved" and neither "canary" nor "fastpath",
  * and a server that is down by probe proves nothing about the fast path.
+ *
+ * A fast path that has never carried an answer is no good to wait for (a driver, a card, a hypervisor): after
+ * BYPASS_FAILURES the sockets are taken from the filter for good, the kernel path serves, and a notice says so.
  *
  * Conditions that depend on the snapshot (listen, routes, nexthop) are "items": adopt() builds the new list,
  * finds the condition again by name, and removes those that no new item took over.
@@ -43,6 +46,8 @@ enum {
 	CANARY_MS = 20,
 	SLOW_MS = 1000,
 	SETTLE_MS = 3000,	/* attaching the filter resets some NICs: carrier is not judged before */
+	ANSWER_MS = 900,	/* a fast-path check that is younger may still be answered */
+	BYPASS_FAILURES = 3,
 	SWEEP_QUEUES = 8,	/* queues of a port checked per sweep; more take several sweeps */
 	ITEMS_MAX = DP_LISTENS_MAX + DP_POOLS_MAX + POOL_SERVERS_MAX,
 };
@@ -67,6 +72,9 @@ struct fastpath_watch {
 	const struct pool_server *server;	/* asked in this second; NULL = none */
 	uint32_t asked;				/* worker's count before that */
 	uint64_t answers;			/* and of answers to anything, by this port */
+	uint64_t asked_ns;
+	bool proved;				/* has carried an answer */
+	unsigned failures;			/* before that */
 };
 
 struct worker_watch {
@@ -106,6 +114,8 @@ struct selfcheck {
 	struct port_watch port[DP_PORTS_MAX];
 	struct item item[ITEMS_MAX];
 	unsigned unwatched;			/* conditions that found no room */
+	struct health_condition *bypass;	/* NULL = the fast path is in use */
+	char bypass_cause[HEALTH_CAUSE_MAX];
 	unsigned next_listen, next_server;	/* turns */
 };
 
@@ -321,24 +331,6 @@ static void ask_canary(struct worker_watch *w)
 	dp_worker_wake(w->worker);
 }
 
-static void on_canary(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed_ns)
-{
-	(void)elapsed_ns;
-	for (unsigned i = 0; i < check->workers; i++) {
-		struct worker_watch *w = &check->worker[i];
-		bool answered = !canary_waits(w->worker);
-		/* the second one began after a whole turn, which would have answered */
-		bool moved = batches(w->worker) - w->canary_progress >= 2;
-
-		/* Unanswered without a batch is the hang judge's to explain. */
-		w->canary_seen |= answered;
-		if (answered || moved)
-			judge(check, w->canary, answered, "our own query was not answered right",
-			      now_ns);
-		ask_canary(w);
-	}
-}
-
 /* ---- slow: the fast path, next hops, addresses ---- */
 
 /* By its probe, over kernel sockets, and right now; a server that dies takes fall probes to be down. */
@@ -357,11 +349,11 @@ static bool can_prove(const struct selfcheck *check, const struct pool_server *s
 	return hop && hop->usable && hop->port == port && surely_up(server);
 }
 
-/* Turns through the probed servers of the snapshot, one place further with every call. */
-static const struct pool_server *choose_server(struct selfcheck *check, unsigned port)
+/* The probed servers of the snapshot that are reached by this port; how many. */
+static unsigned find_servers(const struct selfcheck *check, unsigned port,
+			     const struct pool_server *found[POOL_SERVERS_MAX])
 {
 	const struct dp_conf *conf = current_conf(check);
-	const struct pool_server *found[POOL_SERVERS_MAX];
 	unsigned n = 0;
 
 	for (unsigned p = 0; p < conf->n_pools; p++) {
@@ -373,6 +365,15 @@ static const struct pool_server *choose_server(struct selfcheck *check, unsigned
 			if (can_prove(check, pool->member[m], port))
 				found[n++] = pool->member[m];
 	}
+	return n;
+}
+
+/* Turns through them, one place further with every call. */
+static const struct pool_server *choose_server(struct selfcheck *check, unsigned port)
+{
+	const struct pool_server *found[POOL_SERVERS_MAX];
+	unsigned n = find_servers(check, port, found);
+
 	return n ? found[check->next_server++ % n] : NULL;
 }
 
@@ -389,6 +390,25 @@ static uint64_t answers_by(const struct selfcheck *check, const struct worker_wa
 	return answers;
 }
 
+/* For good: what does not work at the start needs somebody to look at it. */
+static void bypass(struct selfcheck *check, unsigned port)
+{
+	snprintf(check->bypass_cause, sizeof(check->bypass_cause), "AF_XDP on %s has carried nothing since the start: "
+		 "queries go through the kernel", check->port[port].port->name);
+	log_warning("self-check: %s", check->bypass_cause);
+	steer_bypass(check->parts.steer);
+	check->bypass = watch(check, HEALTH_NOTICE, "bypass");
+	for (unsigned i = 0; i < check->workers; i++) {
+		for (unsigned p = 0; p < check->ports; p++) {
+			struct fastpath_watch *f = &check->worker[i].fastpath[p];
+
+			if (f->condition)
+				health_remove(check->parts.health, f->condition);
+			f->condition = NULL;
+		}
+	}
+}
+
 /* Under more load than the worker can take the check itself is lost now and then, or finds no place in flight: any
  * answer by the same way proves as much as its own. */
 static void judge_fastpath(struct selfcheck *check, struct worker_watch *w, unsigned port,
@@ -397,17 +417,21 @@ static void judge_fastpath(struct selfcheck *check, struct worker_watch *w, unsi
 	struct fastpath_watch *f = &w->fastpath[port];
 	uint32_t asked = atomic_load(&w->worker->self.port[port].asked);
 	uint32_t answered = atomic_load(&w->worker->self.port[port].answered);
+	bool good = answered == asked || answers_by(check, w, port) != f->answers;
 	char cause[HEALTH_CAUSE_MAX], server[ENDPOINT_TEXT_MAX];
 
 	if (!f->server || asked == f->asked || !can_prove(check, f->server, port))
 		return;
 	snprintf(cause, sizeof(cause), "%s answers probes, but not through AF_XDP",
 		 endpoint_format(&f->server->endpoint, server, sizeof(server)));
-	judge(check, f->condition, answered == asked || answers_by(check, w, port) != f->answers, cause,
-	      now_ns);
+	judge(check, f->condition, good, cause, now_ns);
+	f->proved |= good;
+	/* "Up" is also what was never probed. */
+	if (!f->proved && f->server->probe_latency_us && ++f->failures >= BYPASS_FAILURES)
+		bypass(check, port);
 }
 
-static void ask_fastpath(struct selfcheck *check, struct worker_watch *w, unsigned port)
+static void ask_fastpath(struct selfcheck *check, struct worker_watch *w, unsigned port, uint64_t now_ns)
 {
 	struct fastpath_watch *f = &w->fastpath[port];
 
@@ -416,6 +440,7 @@ static void ask_fastpath(struct selfcheck *check, struct worker_watch *w, unsign
 		return;
 	f->asked = atomic_load(&w->worker->self.port[port].asked);
 	f->answers = answers_by(check, w, port);
+	f->asked_ns = now_ns;
 	atomic_store(&w->worker->self.port[port].server_plus_1, f->server->index + 1u);
 	dp_worker_wake(w->worker);
 }
@@ -423,10 +448,29 @@ static void ask_fastpath(struct selfcheck *check, struct worker_watch *w, unsign
 static void check_fastpaths(struct selfcheck *check, struct worker_watch *w, uint64_t now_ns)
 {
 	for (unsigned port = 0; port < check->ports; port++) {
-		if (!w->fastpath[port].condition)
+		struct fastpath_watch *f = &w->fastpath[port];
+
+		if (!f->condition || (f->server && now_ns - f->asked_ns < ANSWER_MS * (uint64_t)CLOCK_NS_PER_MS))
 			continue;
 		judge_fastpath(check, w, port, now_ns);
-		ask_fastpath(check, w, port);
+		if (f->condition)
+			ask_fastpath(check, w, port, now_ns);
+	}
+}
+
+/* At the start not only every second: the node waits for it. */
+static void prove_fastpaths(struct selfcheck *check, struct worker_watch *w, uint64_t now_ns)
+{
+	for (unsigned port = 0; port < check->ports; port++) {
+		struct fastpath_watch *f = &w->fastpath[port];
+		uint32_t asked = atomic_load(&w->worker->self.port[port].asked);
+
+		if (!f->condition || f->proved)
+			continue;
+		if (!f->server)
+			ask_fastpath(check, w, port, now_ns);
+		else
+			f->proved = asked != f->asked && atomic_load(&w->worker->self.port[port].answered) == asked;
 	}
 }
 
@@ -466,6 +510,25 @@ static void read_addresses(struct selfcheck *check)
 	freeifaddrs(list);
 }
 
+static void on_canary(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed_ns)
+{
+	(void)elapsed_ns;
+	for (unsigned i = 0; i < check->workers; i++) {
+		struct worker_watch *w = &check->worker[i];
+		bool answered = !canary_waits(w->worker);
+		/* the second one began after a whole turn, which would have answered */
+		bool moved = batches(w->worker) - w->canary_progress >= 2;
+
+		/* Unanswered without a batch is the hang judge's to explain. */
+		w->canary_seen |= answered;
+		if (answered || moved)
+			judge(check, w->canary, answered, "our own query was not answered right",
+			      now_ns);
+		ask_canary(w);
+		prove_fastpaths(check, w, now_ns);
+	}
+}
+
 static void on_slow(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed_ns)
 {
 	(void)elapsed_ns;
@@ -474,6 +537,7 @@ static void on_slow(struct selfcheck *check, uint64_t now_ns, uint64_t elapsed_n
 	for (unsigned i = 0; i < check->items; i++)
 		if (check->item[i].kind == ITEM_SERVER)
 			check_next_hop(check, &check->item[i], now_ns);
+	judge(check, check->bypass, false, check->bypass_cause, now_ns);
 	read_addresses(check);
 }
 
@@ -642,10 +706,21 @@ void selfcheck_link_changed(struct selfcheck *check)
 	read_addresses(check);
 }
 
+/* Nothing is known of a fast path whose servers are all silent, or not reached by it. */
+static bool waits_for_fastpath(const struct selfcheck *check, const struct worker_watch *w)
+{
+	const struct pool_server *found[POOL_SERVERS_MAX];
+
+	for (unsigned port = 0; port < check->ports; port++)
+		if (w->fastpath[port].condition && !w->fastpath[port].proved && find_servers(check, port, found))
+			return true;
+	return false;
+}
+
 bool selfcheck_proved(const struct selfcheck *check)
 {
 	for (unsigned i = 0; i < check->workers; i++)
-		if (!check->worker[i].canary_seen)
+		if (!check->worker[i].canary_seen || waits_for_fastpath(check, &check->worker[i]))
 			return false;
 	for (unsigned i = 0; i < check->ports; i++)
 		if (check->port[i].next_queue < check->port[i].port->queues || check->port[i].bad_queues)

@@ -11,6 +11,7 @@
  *   listen:ADDRESS      fault   no interface has the address, which is not a virtual one
  *   routes:POOL         weight  no usable member
  *   starved:N           notice  late, and without CPU
+ *   bypass              notice  the fast path has carried nothing since the start: queries go through the kernel
  *   nexthop:POOL/SERVER notice  not reached through the fast path, and why
  */
 #ifndef NODE_SELFCHECK_H
@@ -56,8 +57,9 @@ void selfcheck_adopt(struct selfcheck *check, const struct config *config);
 /* A link or an address changed: ports have been refreshed. */
 void selfcheck_link_changed(struct selfcheck *check);
 
-/* Every worker has answered its own query, and the filter was right on every queue, at least once; and there is no
- * fault now. */
+/* Every worker has answered its own query, the filter was right on every queue, and a server has answered through
+ * every fast path where one does over kernel sockets, at least once, or that path is bypassed; and there is no fault
+ * now. */
 bool selfcheck_proved(const struct selfcheck *check);
 
 /* No worker hangs: the process may tell its watchdog that it lives. */

@@ -866,6 +866,23 @@ static void test_check(void **state)
 	assert_memory_equal(before, after, sizeof(before));
 }
 
+static void test_bypass(void **state)
+{
+	struct rig *rig = *state;
+	struct steer_listen own = { at(OWN, 53), LEASE_NONE }, never = { at("10.0.0.161", 53), LEASE_NEVER };
+	struct spec query = FLOW(CLIENT, 4000, OWN, 53);
+	struct frame f = make_frame(&query);
+	uint64_t before[STEER_COUNTERS], after[STEER_COUNTERS];
+
+	steer_bypass(rig->steer);
+	expect(rig, "query", &f, XDP_PASS, STEER_QUERY_KERNEL);
+	steer_counters(rig->steer, before);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &own, true, error, sizeof(error)), 0);
+	assert_int_equal(steer_check(rig->steer, PORT, QUEUE, &never, false, error, sizeof(error)), 0);
+	steer_counters(rig->steer, after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
 static uint32_t attached_program(enum steer_mode mode)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
@@ -1077,6 +1094,7 @@ int main(void)
 		RIGGED("what does not fit changes nothing; duplicates are one", test_too_many),
 		RIGGED("switching tables misses no frame", test_switch),
 		RIGGED("self-check: verdicts, causes, and no trace in the counters", test_check),
+		RIGGED("D013 bypassed: queries go to the kernel, and the self-check wants that", test_bypass),
 		RIGGED("self-check: a link taken off by force shows, and can be put back", test_check_detached),
 		RIGGED("native, generic, and neither", test_modes),
 		RIGGED("native at MTU 9000", test_jumbo),

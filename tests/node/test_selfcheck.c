@@ -27,7 +27,7 @@
 #include "node/thread.h"
 #include "pools/name.h"
 
-enum { FAST_MS = 1500, SLOW_MS = 4500 };	/* deadlines for what is judged every 10-100 ms, every second */
+enum { BYPASS_MS = 3500, FAST_MS = 1500, SLOW_MS = 4500 };	/* deadlines for what is judged every 10-100 ms, every second */
 
 enum behaviour { ANSWERS, SLEEPS_ON, ANSWERS_WRONG };
 
@@ -36,6 +36,7 @@ static struct {
 	char state;			/* of every thread */
 	int bad_queue;			/* of the filter; -1 = none */
 	bool drops_nothing, has_address, server_answers;
+	bool bypassed;			/* the filter's sockets are out */
 	bool lease_ends;		/* while the filter looks at a frame for its address */
 	unsigned others_answer;		/* index of a server that answers clients' queries; 0 = none */
 	const char *reason;		/* no fast path */
@@ -87,6 +88,12 @@ int steer_check(struct steer *steer, unsigned number, unsigned queue, const stru
 		return -EIO;
 	}
 	return 0;
+}
+
+void steer_bypass(struct steer *steer)
+{
+	assert_ptr_equal(steer, &world);
+	world.bypassed = true;
 }
 
 const char *neigh_reason(const struct neigh *neigh, const struct pool_server *server)
@@ -414,6 +421,42 @@ static void test_fast_path(void **unused)
 	await("fastpath:eth0:0", false, SLOW_MS);
 }
 
+/* A server that answers its probes and never by the fast path: a fault, till the node does without it. */
+static void test_bypass(void **unused)
+{
+	(void)unused;
+	world.server_answers = false;
+	pool.member[0]->probe_latency_us = 300;
+	run_ms(100);
+	assert_false(selfcheck_proved(check));
+	await("fastpath:eth0:0", true, SLOW_MS);
+	assert_null(find("bypass"));
+	assert_false(selfcheck_proved(check));
+	for (unsigned i = 0; i < 60 && !find("bypass"); i++)
+		run_ms(100);
+	assert_true(world.bypassed);
+	assert_null(find("fastpath:eth0:0"));
+	await("bypass", true, SLOW_MS);
+	assert_string_equal(find("bypass")->cause,
+			    "AF_XDP on eth0 has carried nothing since the start: queries go through the kernel");
+	assert_int_equal(count_failed(), 1);
+	assert_true(selfcheck_proved(check));
+}
+
+/* What worked once is a fault when it stops, however long. */
+static void test_no_bypass(void **unused)
+{
+	(void)unused;
+	pool.member[0]->probe_latency_us = 300;
+	run_ms(100);
+	assert_true(selfcheck_proved(check));
+	world.server_answers = false;
+	await("fastpath:eth0:0", true, SLOW_MS);
+	run_ms(BYPASS_MS);
+	assert_true(has_failed("fastpath:eth0:0"));
+	assert_false(world.bypassed);
+}
+
 /* The check itself may be lost in a flood of queries. */
 static void test_fast_path_under_load(void **unused)
 {
@@ -503,6 +546,9 @@ int main(void)
 		WITH_CHECK("a pool without a member that is up weighs, and is no fault", test_pool),
 		WITH_CHECK("a server without a fast path is a notice with the reason", test_next_hop),
 		WITH_CHECK("a server that answers probes and not AF_XDP: the fast path fails", test_fast_path),
+		WITH_CHECK("D013 a fast path that never carried an answer is bypassed, and only then the node is ready",
+			   test_bypass),
+		WITH_CHECK("D013 one that did is not", test_no_bypass),
 		WITH_CHECK("a check that is lost while others are answered by that port proves nothing",
 			   test_fast_path_under_load),
 		WITH_CHECK("a server whose probe has just failed proves nothing", test_fast_path_of_the_dead),

@@ -197,6 +197,7 @@ class NameServer:
     def __init__(self, host, address, port):
         self.seen = []          # (question's first label, over TCP?) in the order of arrival
         self.udp_ports = set()  # that queries came from
+        self.deaf = range(0)    # queries from these ports get no answer
         self.held = []          # functions that send what was held back
         self.connections = 0
         self.udp = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -222,6 +223,8 @@ class NameServer:
         while True:
             query, peer = self.udp.recvfrom(65536)
             self.udp_ports.add(peer[1])
+            if peer[1] in self.deaf:
+                continue
             self.answer(query, False, lambda m, peer=peer: self.udp.sendto(m, peer))
 
     def serve_tcp(self, listener):
