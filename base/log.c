@@ -110,6 +110,15 @@ LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
 
+void log_library(const char *library, const char *format, va_list args)
+{
+	char line[LOG_LINE_MAX];
+
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s: %s", library, line);
+}
+
 int log_fail(int err, char *error, size_t size, const char *format, ...)
 {
 	va_list args;

@@ -7,6 +7,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,10 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A library's own words, for the developer: debug, without the newline they end in. */
+void log_library(const char *library, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 /* Writes the text of an error into error (size octets) for the caller who decides whether to log it; returns err. */
 int log_fail(int err, char *error, size_t size, const char *format, ...)

@@ -94,13 +94,8 @@ const char *steer_counter_name(enum steer_counter counter)
 /* libbpf's own words, the verifier's among them, are for the developer; ours go into error. */
 static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char line[LOG_LINE_MAX];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), format, args);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("libbpf: %s", line);
+	if (level != LIBBPF_DEBUG)
+		log_library("libbpf", format, args);
 	return 0;
 }
 

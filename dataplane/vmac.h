@@ -29,8 +29,6 @@ int vmac_lease_fd(const struct vmac *vmac);
  * the same mac: the lease is replaced. 0; -EOPNOTSUPP: no tcx here (before Linux 6.6); or -errno; with error. */
 int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t lease, char *error,
 	     size_t size);
-/* Forgets it; the interface's last one detaches the program. Unknown is fine. */
-void vmac_remove(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6]);
 
 /* For a condition: does our program still sit on every interface it was attached to? 0, or -errno with cause. */
 int vmac_check(const struct vmac *vmac, char *cause, size_t size);

@@ -464,13 +464,8 @@ static int start_sockets(struct dp_umem *umem, char *error, size_t size)
 
 static int log_libxdp(enum libxdp_print_level level, const char *format, va_list args)
 {
-	char line[LOG_LINE_MAX];
-
-	if (level == LIBXDP_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), format, args);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("libxdp: %s", line);
+	if (level != LIBXDP_DEBUG)
+		log_library("libxdp", format, args);
 	return 0;
 }
 

@@ -43,13 +43,6 @@ static int in_force(const char *interface, const char *key)
 	return own > all ? own : all;
 }
 
-void sysctls_read(const char *interface, struct sysctls *sysctls)
-{
-	sysctls->arp_ignore = in_force(interface, "arp_ignore");
-	sysctls->arp_announce = in_force(interface, "arp_announce");
-	sysctls->rp_filter = in_force(interface, "rp_filter");
-}
-
 /* Whose value has to change: too great a value of "all" cannot be mended on the interface. */
 static const char *whose(const char *interface, const char *key, int most)
 {

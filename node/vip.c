@@ -190,11 +190,6 @@ void vip_close(struct vip *vip)
 	free(vip);
 }
 
-const char *vip_device(const struct vip *vip)
-{
-	return vip->name;
-}
-
 /* ---- addresses ---- */
 
 /* The address with its full length on an interface, as libnl wants it; NULL without memory. */

@@ -23,7 +23,6 @@ int vip_add(struct vip *vip, const struct addr *address);
 int vip_remove(struct vip *vip, const struct addr *address);
 /* Does the kernel have it on our device? For the condition "kernel address matches state". */
 bool vip_has(struct vip *vip, const struct addr *address);
-const char *vip_device(const struct vip *vip);
 
 /* Removes address from any interface of this host that has it as a /32 or /128 (left by an earlier crash of something
  * else) and logs it; an address configured with a shorter prefix is not touched: -EADDRINUSE. */

@@ -307,15 +307,8 @@ static void test_table(void **state)
 	assert_false(is_received());			/* another lease */
 	add(rig);
 	assert_true(is_received());			/* replaced */
-
-	vmac_remove(rig->vmac, device, vmac_mac);
-	assert_false(is_received());
 	assert_true(has_program(device));
-	vmac_remove(rig->vmac, device, other_mac);
-	assert_false(has_program(device));
 	assert_true(has_program(device_2));
-	vmac_remove(rig->vmac, device, other_mac);
-	vmac_remove(rig->vmac, 9999, other_mac);
 	assert_int_equal(vmac_check(rig->vmac, error, sizeof(error)), 0);
 }
 
@@ -367,11 +360,6 @@ static void test_check(void **state)
 	assert_true(detach_by_force());
 	assert_int_equal(vmac_check(rig->vmac, error, sizeof(error)), -ENOLINK);
 	assert_string_equal(error, "e0: the virtual MAC's program was detached");
-	vmac_remove(rig->vmac, device, vmac_mac);
-	add(rig);
-	assert_int_equal(vmac_check(rig->vmac, error, sizeof(error)), 0);
-	hold(rig, LEASE_ACTIVE);
-	assert_true(is_received());
 }
 
 static void test_killed(void **state)

@@ -45,32 +45,11 @@ static void test_verdicts(void **state)
 	}
 }
 
-static void test_values(void **state)
-{
-	struct sysctls s;
-
-	(void)state;
-	set("all", "arp_ignore", 1);
-	set("e0.7", "arp_ignore", 0);
-	set("all", "arp_announce", 0);
-	set("e0.7", "arp_announce", 2);
-	set("all", "rp_filter", 2);
-	set("e0.7", "rp_filter", 1);
-	sysctls_read("e0.7", &s);
-	assert_int_equal(s.arp_ignore, 1);
-	assert_int_equal(s.arp_announce, 2);
-	assert_int_equal(s.rp_filter, 2);
-}
-
 static void test_gone(void **state)
 {
-	struct sysctls s;
 	char short_text[20];
 
 	(void)state;
-	sysctls_read("e1", &s);
-	assert_int_equal(s.arp_ignore, -1);
-	assert_int_equal(s.rp_filter, -1);
 	assert_false(sysctls_check("e1", text, sizeof(text)));
 	assert_string_equal(text, "arp_ignore of e1 cannot be read; arp_announce of e1 cannot be read");
 	assert_false(sysctls_check("e1", short_text, sizeof(short_text)));
@@ -81,7 +60,6 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		CASE("arp_ignore and arp_announce: what is wrong, and the line that mends it", test_verdicts),
-		CASE("values in force are the greater ones", test_values),
 		CASE("an interface that is not there; a short text", test_gone),
 	};
 

@@ -76,8 +76,7 @@ static void test_device(void **state)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	assert_string_equal(vip_device(first), "tandem0");
-	assert_string_equal(vip_device(second), "tandem1");
+	assert_int_not_equal(if_nametoindex("tandem1"), 0);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "tandem0");
 	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
 	assert_true(request.ifr_flags & IFF_UP);
