@@ -503,13 +503,14 @@ static void note_client(struct dp_worker *worker, const struct addr *client)
 	dp_offenders_count(worker->offenders, &prefix, SAMPLE, 0, worker->now_ns);
 }
 
-/* Looks at one query in SAMPLE, at uneven distances, so that no client falls into step with them. */
-static void sample_clients(struct dp_worker *worker)
+/* Looks at one query in SAMPLE, at uneven distances, so that no client falls into step with them. Those over a limit
+ * (a bit each) are counted as they are. */
+static void sample_clients(struct dp_worker *worker, uint64_t limited)
 {
 	while (worker->until_sample < worker->batch_len) {
 		const struct dp_packet *p = &worker->batch[worker->until_sample];
 
-		if (p->back.origin != DP_ORIGIN_SELF)
+		if (p->back.origin != DP_ORIGIN_SELF && !(limited >> worker->until_sample & 1))
 			note_client(worker, &p->back.flow.peer);
 		worker->random = worker->random * 1664525 + 1013904223;
 		worker->until_sample += 1 + (worker->random >> 16) % (2 * SAMPLE - 1);
@@ -540,18 +541,18 @@ static void obey(struct dp_packet *p, enum dp_limit_verdict verdict)
 	}
 }
 
-/* Two loops, so that the buckets come from memory while other queries are looked at. */
-static void limit(struct dp_worker *worker)
+/* Two loops, so that the buckets come from memory while other queries are looked at. Which ones are over a limit. */
+static uint64_t judge(struct dp_worker *worker)
 {
 	const struct dp_limit_rules *rules = worker->conf->limit;
 	struct dp_limit *table = worker->shared->limit;
 	struct dp_limit_ask ask[DP_BATCH_MAX];
 	uint16_t asked[DP_BATCH_MAX];
+	uint64_t limited = 0;
 	unsigned n = 0;
 
-	sample_clients(worker);
 	if (!rules || !table || !dp_limit_rules_active(rules))
-		return;
+		return 0;
 	for (unsigned i = 0; i < worker->batch_len; i++) {
 		const struct dp_packet *p = &worker->batch[i];
 
@@ -568,7 +569,14 @@ static void limit(struct dp_worker *worker)
 			continue;
 		obey(&worker->batch[asked[i]], verdict);
 		dp_offenders_count(worker->offenders, &over, 1, 1, worker->now_ns);
+		limited |= 1ull << asked[i];
 	}
+	return limited;
+}
+
+static void limit(struct dp_worker *worker)
+{
+	sample_clients(worker, judge(worker));
 }
 
 static bool is_kept(const struct dp_packet *p)
