@@ -95,13 +95,15 @@ threads: $(THREADED)
 system: all $(B)/tests/bench/flood
 	$(Q)prove --failures --exec '' $(SYSTEM)
 
-# Measuring: programs of tests/bench, and the script that runs them beside each other.
-BENCH := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c))))
+# Measuring: programs of tests/bench, and the script that runs them beside each other. BENCH="hit miss": only these;
+# BENCH_PAIRS=2: fewer rounds.
+BENCHES := $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c))))
 $(B)/tests/bench/reflect_xdp.o $(B)/tests/bench/reflect_xsk.o: $(B)/tests/bench/reflect_xdp.skel.h
 $(B)/tests/bench/hitrate: PKG_LIBS += -lm
+$(B)/tests/bench/ask.o: $(B)/tests/bench/ask.skel.h
 
-bench: all $(BENCH)
-	$(Q)TANDEM_BUILD=$(B) tests/bench/bench
+bench: all $(BENCHES)
+	$(Q)TANDEM_BUILD=$(B) tests/bench/bench $(BENCH)
 
 # What breaking a node costs, beside keepalived and dnsdist; DRILL_N, INTERVAL_CS, RATES, PEER: see lab/drills.
 drills: all
@@ -183,6 +185,6 @@ help:
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
 	@echo 'packages     install the Debian packages of packages.txt'
 
--include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d
+-include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d
 -include $(wildcard $(B)/*/*.bpf.o.d $(B)/tests/*/*.bpf.o.d)
 .PRECIOUS: $(B)/%.o $(B)/%.bpf.o $(B)/%.skel.h

@@ -18,7 +18,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <xdp/xsk.h>
-#include "tests/bench/reflect.h"
+#include "tests/bench/attach.h"
+#include "tests/bench/reflect_xdp.skel.h"
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9

@@ -5,7 +5,13 @@ import os
 import platform
 import re
 import statistics
+import sys
 import time
+
+
+def say(text):
+    """Progress, for who waits."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def number(value):
@@ -31,6 +37,10 @@ def table(header, rows):
     return "\n".join(lines) + "\n"
 
 
+def skipped(reason):
+    return f"Not measured: {reason}\n"
+
+
 class Targets:
     """Rows of what was measured (its median counts) against a highest or a lowest allowed value."""
 
@@ -45,6 +55,11 @@ class Targets:
         elif at_least is not None:
             target, verdict = f">= {at_least:g}{unit}", "met" if value >= at_least else "missed"
         self.rows.append((what, median_and_range(values) + unit, target, verdict))
+
+    def add_count(self, what, count, at_most=None):
+        """A whole number, as it is."""
+        verdict = "" if at_most is None else "met" if count <= at_most else "missed"
+        self.rows.append((what, f"{count:,}", "" if at_most is None else f"<= {at_most:,}", verdict))
 
     def render(self):
         return table(("", "median (lowest - highest)", "target", ""), self.rows)
@@ -74,3 +89,22 @@ def machine(command, steal):
     return (f"{time.strftime('%Y-%m-%d', time.gmtime())}, `{command}`: {os.cpu_count()} cores of "
             f"{model[1].strip() if model else platform.machine()}, Linux {platform.release()}; "
             f"{steal.percent():.1f} % of the time stolen by the host.\n")
+
+
+class Results:
+    """A file of sections, one for each part of the bench; a part that is measured replaces its own."""
+
+    def __init__(self, path, title):
+        self.path, self.title = path, title
+        self.sections = {}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                pieces = re.split(r"^<!-- (\w+) -->\n", file.read(), flags=re.MULTILINE)
+            self.sections = dict(zip(pieces[1::2], (text.strip("\n") + "\n" for text in pieces[2::2])))
+
+    def put(self, name, text, order):
+        """order: the names of all parts."""
+        self.sections[name] = text
+        ordered = [f"<!-- {part} -->\n{self.sections[part]}" for part in order if part in self.sections]
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write("\n".join([f"# {self.title}\n", *ordered]))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """topology.py - where the bench happens, and the processes in it.
 
-    gen eth0 ------- eth0 node eth1 ------- eth0 srv         three namespaces, veth pairs of one queue
+    gen eth0 ------- eth0 node eth1 ------- eth0 srv         three namespaces, veth pairs of one queue or more
     .1.2             .1.1      .2.1             .2.2         10.99.0.0/16
+    ::2              ::1                                     fd99:1::/64
 
 The generator's end, the system under test, and a server that XDP makes of the third. Names carry the pid;
 everything goes away with the context, however it ends."""
@@ -18,6 +19,7 @@ import time
 from contextlib import contextmanager
 
 GENERATOR, CLIENT_SIDE = "10.99.1.2", "10.99.1.1"
+GENERATOR_6, CLIENT_SIDE_6 = "fd99:1::2", "fd99:1::1"
 SERVER_SIDE, SERVER = "10.99.2.1", "10.99.2.2"
 CLONE_NEWNET = 0x40000000
 STOP_S = 5
@@ -64,9 +66,18 @@ class Process:
             raise BenchError(f"{self.name} died; it wrote:\n{self.last_words()}")
         return time.clock_gettime_ns((~self.popen.pid << 3) | 2)
 
-    def last_words(self):
+    def resident(self):
+        """Octets of memory in use."""
+        with open(f"/proc/{self.popen.pid}/status", encoding="ascii", errors="replace") as status:
+            return 1024 * int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def lines(self):
+        """Whole lines that it wrote."""
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return "".join(log.readlines()[-10:])
+            return [line for line in log.readlines() if line.endswith("\n")]
+
+    def last_words(self):
+        return "".join(self.lines()[-10:])
 
     def wait_while(self, is_waiting, seconds):
         """Until is_waiting() is false; the program has that long, and must not die meanwhile."""
@@ -86,10 +97,14 @@ class Process:
 
 
 class Topology:
-    def __init__(self):
-        self.prefix = f"tb{os.getpid()}"
+    """Of one queue a device, unless queues says otherwise."""
+
+    def __init__(self, queues=1):
+        self.queues = str(queues)
+        self.prefix = f"tb{os.getpid()}q{queues}"
         self.directory = tempfile.mkdtemp(prefix=f"{self.prefix}.")
         self.hosts = []
+        self.files = 0
 
     def __enter__(self):
         try:
@@ -97,6 +112,7 @@ class Topology:
                 self.add_host(host)
             for left, right in zip(ENDS[::2], ENDS[1::2]):
                 self.add_link(left, right)
+            self.add_ipv6()
         except BaseException:
             self.__exit__()
             raise
@@ -118,6 +134,11 @@ class Topology:
             file.write(text)
         return self.path(name)
 
+    def write_new(self, name, text):
+        """The same beside what already has the name."""
+        self.files += 1
+        return self.write(f"{self.files}-{name}", text)
+
     def add_host(self, host):
         run("ip", "netns", "add", self.namespace(host))
         self.hosts.append(host)
@@ -127,8 +148,8 @@ class Topology:
         ends = []
         for host, device, address in (left, right):
             ends += [device, "netns", self.namespace(host), "address", mac_of(address),
-                     "numrxqueues", "1", "numtxqueues", "1"]
-        run("ip", "link", "add", *ends[:9], "type", "veth", "peer", "name", *ends[9:])
+                     "numrxqueues", self.queues, "numtxqueues", self.queues]
+        run("ip", "link", "add", *ends[:len(ends) // 2], "type", "veth", "peer", "name", *ends[len(ends) // 2:])
         for (host, device, address), (_, _, peer) in ((left, right), (right, left)):
             self.set_up_end(host, device, address, peer)
 
@@ -139,6 +160,13 @@ class Topology:
         run(*ip, "address", "add", f"{address}/24", "dev", device)
         run(*ip, "link", "set", device, "up")
         run(*ip, "neighbour", "replace", peer, "lladdr", mac_of(peer), "dev", device, "nud", "permanent")
+
+    def add_ipv6(self):
+        for host, own, peer, peer_mac in (("gen", GENERATOR_6, CLIENT_SIDE_6, mac_of(CLIENT_SIDE)),
+                                          ("node", CLIENT_SIDE_6, GENERATOR_6, mac_of(GENERATOR))):
+            ip = ("ip", "-n", self.namespace(host))
+            run(*ip, "address", "add", f"{own}/64", "dev", "eth0", "nodad")
+            run(*ip, "neighbour", "replace", peer, "lladdr", peer_mac, "dev", "eth0", "nud", "permanent")
 
     def on(self, host, *words):
         """The command line that runs words on a host."""
@@ -154,13 +182,13 @@ class Topology:
         finally:
             process.stop()
 
-    def udp_socket(self, host):
-        """A UDP socket that lives on a host; this thread is there only while it is made."""
+    def socket(self, host, *kind):
+        """A socket that lives on a host; this thread is there only while it is made."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{self.namespace(host)}", os.O_RDONLY)
         try:
             enter(there)
-            return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            return socket.socket(*kind)
         finally:
             enter(home)
             os.close(there)
@@ -178,7 +206,7 @@ def mac_of(address):
 
 def await_answer(topology, process, seconds):
     """Asks the node until it answers; the moment of the answer (monotonic)."""
-    with topology.udp_socket("gen") as asker:
+    with topology.socket("gen", socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.connect((CLIENT_SIDE, 53))
         asker.settimeout(PAUSE_S)
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reflect.h - what the two reflectors have in common: attach one of the programs, run until told to stop.
+ * attach.h - what the programs with an XDP program have in common: attach it, run until told to stop.
  */
-#ifndef TESTS_BENCH_REFLECT_H
-#define TESTS_BENCH_REFLECT_H
+#ifndef TESTS_BENCH_ATTACH_H
+#define TESTS_BENCH_ATTACH_H
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include "tests/bench/reflect_xdp.skel.h"
 
 static volatile sig_atomic_t stopping;
 
