@@ -205,6 +205,41 @@ static void print_sockets(FILE *out, const json_t *sockets)
 		print_family(out, sockets, labels, NULL, &families[i]);
 }
 
+/* ---- the packet cache ---- */
+
+static void print_pools(FILE *out, const json_t *pools)
+{
+	static const char *const labels[LABELS_MAX][2] = { { "pool", "pool" } };
+
+	for (unsigned i = 0; i < DP_POOL_COUNTERS; i++) {
+		const char *counter = dp_pool_counter_name((enum dp_pool_counter)i);
+		char name[64];
+
+		snprintf(name, sizeof(name), "pool_%s_total", counter);
+		print_family(out, pools, labels, NULL,
+			     &(struct family){ counter, name, dp_pool_counter_help((enum dp_pool_counter)i) });
+	}
+}
+
+static void print_cache(FILE *out, const json_t *cache)
+{
+	static const struct family families[] = {
+		{ "memory", "cache_memory_bytes", "all that the packet cache has" },
+		{ "arena_used", "cache_used_bytes", "of it, filled with entries" },
+		{ "entries", "cache_entries", "answers in the cache, expired ones too" },
+		{ "stored", "cache_stored_total", "answers kept" },
+		{ "replaced", "cache_replaced_total", "of these, in the place of an older one" },
+		{ "evicted", "cache_evicted_total", "answers that made room for others" },
+		{ "kept_on", "cache_kept_on_total", "answers that were spared because they are used" },
+		{ "no_room", "cache_no_room_total", "answers not kept for lack of room" },
+		{ "crowded", "cache_crowded_total", "answers that left because their index line was full" },
+		{ "purged", "cache_purged_total", "answers purged by command" },
+	};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		print_single(out, cache, &families[i]);
+}
+
 /* ---- servers ---- */
 
 static void print_servers(FILE *out, const json_t *servers)
@@ -331,6 +366,8 @@ void prometheus_print(FILE *out, const json_t *document)
 	print_counts(out, json_object_get(document, "virtual_mac"), "virtual_mac_frames_total", "verdict",
 		     "frames by what the program for virtual MACs did with them");
 	print_sockets(out, json_object_get(document, "sockets"));
+	print_pools(out, json_object_get(document, "pools"));
+	print_cache(out, json_object_get(document, "cache"));
 	print_servers(out, json_object_get(document, "servers"));
 	print_routers(out, json_object_get(document, "routers"));
 }

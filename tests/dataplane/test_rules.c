@@ -336,17 +336,18 @@ static void nsid_only_where_asked_and_fitting(void **state)
 static void nsid_fits_or_is_left_out(void **state)
 {
 	static const unsigned room[] = { 512, 1000, 1232 };
+	static const uint8_t text[1232];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(room) / sizeof(room[0]); i++) {
 		for (int over = -2; over <= 2; over++) {
 			static struct message reply;
-			size_t filler = (size_t)((int)room[i] + over) - 12 - 7 - 12 - 11 - 7;
+			size_t text_len = (size_t)((int)room[i] + over) - 12 - 7 - 12 - 11 - 7;
 
 			put_header(&reply, DNS_QR, 1, 1, 0, 1);
 			put_question(&reply, "x", DNS_TYPE_TXT);
 			put_pointer(&reply, DNS_HEADER_LEN);
-			put_data(&reply, DNS_TYPE_TXT, reply.octets, filler);
+			put_data(&reply, DNS_TYPE_TXT, text, text_len);
 			put_opt(&reply, 1232, 0, "", 0);
 			assert_int_equal(dp_reply_add_nsid(reply.octets, reply.len, room[i], "dd1", 3),
 					 over > 0 ? reply.len : reply.len + 7);
@@ -489,8 +490,8 @@ static void updates_pass_octet_for_octet(void **state)
 		assert_int_equal(last_forward()->tcp, tcp);
 		assert_int_equal(last_forward()->len, m.len);
 		assert_memory_equal(last_forward()->octets + 2, m.octets + 2, m.len - 2);
-		answer_octets(last_forward(), "\x28\x45", 10);		/* no response */
-		answer_octets(last_forward(), "\x80\0", 10);		/* of another opcode */
+		answer_octets(last_forward(), "\x28\x45\0\0\0\0\0\0\0\0", 10);		/* no response */
+		answer_octets(last_forward(), "\x80\0\0\0\0\0\0\0\0\0", 10);		/* of another opcode */
 		assert_int_equal(fx.replies, tcp);
 		answer_octets(last_forward(), reply, sizeof(reply) - 1);
 		assert_int_equal(fx.replies, tcp + 1);

@@ -150,6 +150,8 @@ static json_t *whole_document(void)
 		"\"sockets\": [ { \"port\": \"eth0\", \"queue\": 0, \"rx_dropped\": 1, \"rx_ring_full\": 2,"
 		"  \"rx_fill_empty\": 3, \"rx_invalid\": 4, \"tx_invalid\": 5, \"tx_ring_empty\": 6 },"
 		"  { \"port\": \"eth0\", \"queue\": 1, \"rx_dropped\": 9 } ],"
+		"\"pools\": [ { \"pool\": \"rec\", \"hits\": 70, \"misses\": 30 }, { \"pool\": \"auth\", \"hits\": 1 } ],"
+		"\"cache\": { \"memory\": 8388608, \"arena_used\": 4096, \"entries\": 12, \"evicted\": 3, \"huge_pages\": true },"
 		"\"servers\": [ { \"pool\": \"rec\", \"server\": \"192.0.2.1:53\", \"up\": true, \"changes\": 1,"
 		"  \"outstanding\": 2, \"latency_us\": 1500, \"sent\": 10, \"answered\": 9, \"timeouts\": 1,"
 		"  \"errors\": 0, \"probes_sent\": 5, \"probes_failed\": 1, \"probe_latency_us\": 250 },"
@@ -182,6 +184,8 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_filter_frames_total{verdict=\"no-lease\"} 2\n",
 		"\ntandem_xsk_rx_dropped_total{port=\"eth0\",queue=\"1\"} 9\n",
 		"\ntandem_xsk_rx_ring_full_total{port=\"eth0\",queue=\"0\"} 2\n",
+		"\ntandem_pool_hits_total{pool=\"auth\"} 1\n", "\ntandem_pool_misses_total{pool=\"rec\"} 30\n",
+		"\ntandem_cache_memory_bytes 8388608\n", "\ntandem_cache_evicted_total 3\n",
 		"\ntandem_server_up{pool=\"auth\",server=\"[2001:db8::1]:53\"} 0\n",
 		"\ntandem_server_latency_seconds{pool=\"rec\",server=\"192.0.2.1:53\"} 0.001500\n",
 		"\ntandem_server_timeouts_total{pool=\"rec\",server=\"192.0.2.1:53\"} 1\n",
