@@ -26,6 +26,9 @@
 #define LLVMFuzzerTestOneInput fuzz_query
 #include "tests/fuzz/fuzz_query.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_ttl
+#include "tests/fuzz/fuzz_ttl.c"
+#undef LLVMFuzzerTestOneInput
 
 #define SEEDS "tests/fuzz/seeds"
 
@@ -37,6 +40,7 @@ static const struct {
 } fuzzers[] = {
 	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_opt", fuzz_opt },
 	{ "fuzz_packet", fuzz_packet }, { "fuzz_query", fuzz_query },
+	{ "fuzz_ttl", fuzz_ttl },
 };
 
 /* As libFuzzer does: in memory of exactly its length. */
