@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache.c - the packet cache. Contract in cache.h.
- *
- * One mapping: index, ghosts, descriptors of segments, segments.
+ * cache.c - the packet cache. Contract in cache.h; where the memory comes from, in arena.h.
  *
  * Index: lines of eight words, two lines (which the processor fetches together) for each hash. A word is
  *
  *      tag of the hash, lowest bit set (24) | where the entry is, in units of 8 octets (38) | uses (2)
  *
  * or 0. Whoever puts an entry in, takes one out, moves one or counts a use does it by compare-and-exchange of its word;
- * nothing else is ever changed that a reader may see. The first word of a key, in the order of the lines, counts.
+ * nothing else is ever changed that a reader may see. The first word of a key, in the order of the lines, counts. An
+ * entry is alive while its word points at it: replaced and purged ones need no more than that.
  *
- * Entries lie packed in segments. A writer fills two segments of its own, one for what is new (probation) and one for
- * what was used (main); full ones stand in two queues, first in first out (S3-FIFO; Yang et al., SOSP 2023). Room is
- * made a few entries a store: the oldest segment is taken off its queue, from probation while that has over a tenth of
- * all, else from main; entries of it that were used since they were written are copied into the writer's main segment,
- * the others leave the index. So a flood of names that are asked once passes through a tenth of the memory, and what
- * is asked twice stays. Ghosts remember, by sixteen bits of the hash, names that left probation unused: one that comes
- * back soon is written to main at once. An entry is alive while its word points at it: replaced and purged ones need
- * no more than that.
+ * Room is made a few entries a store (S3-FIFO; Yang et al., SOSP 2023). What is new is written into probation. When the
+ * oldest segment of probation is emptied, entries that were used meanwhile are copied into main, the others leave the
+ * index; main's are kept on as long as each round finds them used again. So a flood of names that are asked once passes
+ * through a tenth of the memory, and what is asked twice stays. Ghosts remember, by sixteen bits of the hash, names
+ * that left probation unused: one that comes back soon is written to main at once. The fewer segments rest, the
+ * more uses an entry needs, so that even a cache full of names in use makes room in bounded work.
  *
- * A segment that has been emptied rests until all readers have passed (epoch.h) and is then filled anew. Some rest
- * always, so that one is ready when a writer needs it; the fewer there are, the more uses an entry needs to be kept, so
- * that even a cache full of names in use makes room in bounded work. Where no segment is ready the store is refused.
- *
- * The queues have a lock, held for a few dozen instructions a segment (some thousand stores). Nobody waits for it: who
- * does not get it within a few tries does what it wanted at a later store.
+ * Tuned by tests/bench/hitrate.c. Shares of probation from 5 to 20 % differ by a point; ghosts are worth two to three
+ * points under a flood and cost half of one without. A twelfth for the index holds answers of 100 octets with under
+ * one store in a hundred crowded; two lines a hash instead of one are what makes that possible.
  */
 #include "dataplane/cache.h"
 
@@ -34,10 +28,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/counters.h"
-#include "base/epoch.h"
+#include "dataplane/arena.h"
 #include "dataplane/query.h"
 #include "dataplane/ttl.h"
 
@@ -51,83 +44,41 @@ enum {
 
 	INDEX_SHARE = 12,		/* one octet in so many is index */
 	SLOTS_PER_GHOST = 2,
-	PROBATION_SHARE = 10,		/* one segment in so many */
-	RESERVE_SHARE = 64,
-
-	SEGMENT_MAX = 256 << 10,
-	SEGMENT_MIN = 32 << 10,		/* holds the largest entry */
-	NO_SEGMENT = UINT32_MAX,
 
 	LOOK_OCTETS_MIN = 512,		/* of entries that a store looks at when room is to be made, or */
 	LOOK_FACTOR = 4,		/* this many times its own, if that is more */
 	TRIES_MAX = 16,			/* for a word that others change */
-	LOCK_TRIES_MAX = 64,
 	WALK_PAIRS = 64,		/* a slice */
-
-	PAGE = 4096,
-	HUGE_PAGE = 2 << 20,
 	ENTRY_LINE = 64,
 };
 
 #define OFFSET_MASK ((UINT64_C(1) << (TAG_SHIFT - OFFSET_SHIFT)) - 1)
 
-enum room { PROBATION, MAIN, ROOMS };
-
 struct pair {
 	_Alignas(2 * 64) _Atomic uint64_t word[PLACES];
 };
 _Static_assert(sizeof(struct pair) == 128, "two cache lines");
-
-/* Its owner's, or under the lock while it is in a queue. */
-struct segment {
-	uint64_t stamp;			/* when it was emptied */
-	uint32_t used;			/* octets */
-	uint32_t next;
-};
-
-struct queue {
-	uint32_t first, last;
-	_Atomic uint32_t count;		/* written under the lock */
-};
-
-struct open_segment {
-	_Atomic uint32_t number;	/* written by the writer */
-	uint32_t used;
-};
+_Static_assert(sizeof(struct dp_cache_entry) + 256 + DP_TTLS_MAX * sizeof(uint16_t) + DP_TTL_BODY_MAX <=
+	       DP_ARENA_PIECE_MAX, "the largest entry");
 
 enum count {
 	COUNT_STORED, COUNT_REPLACED, COUNT_EVICTED, COUNT_KEPT_ON, COUNT_NO_ROOM, COUNT_CROWDED,
 	COUNT_ADDED, COUNT_REMOVED,	/* words that came to be used, and unused */
 	COUNTS
 };
-
-struct writer {
-	_Alignas(64) struct open_segment open[ROOMS];
-	_Atomic uint32_t victim;	/* segment that is being emptied */
-	enum room victim_room;
-	uint32_t victim_at;		/* octets of it looked at */
-	_Atomic uint64_t counts[COUNTS];
-};
+_Static_assert(COUNTS * sizeof(uint64_t) == COUNTERS_LINE, "one cache line a writer");
 
 struct dp_cache {
-	uint8_t *base;			/* of the mapping, and of offsets */
+	uint8_t *base;			/* of offsets */
 	struct pair *pairs;
 	uint64_t n_pairs;
 	/* cold below */
+	struct dp_arena *arena;
 	_Atomic uint16_t *ghosts;
 	uint64_t n_ghosts;
-	uint8_t *arena;
-	struct segment *segments;
-	uint32_t n_segments, segment_size, reserve, probation_max;
-	struct epoch *epoch;
-	uint64_t memory;
-	bool huge_pages;
 	_Atomic uint64_t purged;
 	unsigned n_writers;
-
-	_Alignas(64) atomic_flag lock;
-	struct queue full[ROOMS], resting;
-	struct writer writers[];
+	_Atomic uint64_t *counts;	/* COUNTS a writer */
 };
 
 /* ---- words, places, entries ---- */
@@ -142,6 +93,12 @@ static uint64_t word_of(const struct dp_cache *cache, const struct dp_cache_entr
 	uint64_t offset = (uint64_t)((const uint8_t *)entry - cache->base) / UNIT;
 
 	return tag_of(entry->hash) | offset << OFFSET_SHIFT | uses;
+}
+
+/* Words of other hashes fail this but for one in millions; an empty one always does. */
+static bool has_tag(uint64_t word, uint64_t hash)
+{
+	return word >> TAG_SHIFT == tag_of(hash) >> TAG_SHIFT;
 }
 
 static unsigned uses_of(uint64_t word)
@@ -205,9 +162,9 @@ static uint32_t entry_size(const struct dp_cache_entry *entry)
 	return size_of(entry->name_len, entry->ttls, entry->body_len);
 }
 
-static void count(struct writer *writer, enum count which)
+static void count(struct dp_cache *cache, unsigned writer, enum count which)
 {
-	counters_add(&writer->counts[which], 1);
+	counters_add(&cache->counts[writer * COUNTS + which], 1);
 }
 
 /* ---- readers ---- */
@@ -223,12 +180,11 @@ void dp_cache_prefetch_index(const struct dp_cache *cache, uint64_t hash)
 void dp_cache_prefetch_entry(const struct dp_cache *cache, uint64_t hash)
 {
 	const struct pair *pair = pair_of(cache, hash);
-	uint64_t tag = tag_of(hash);
 
 	for (unsigned i = 0; i < PLACES; i++) {
 		uint64_t word = load(&pair->word[i]);
 
-		if (word >> TAG_SHIFT == tag >> TAG_SHIFT) {
+		if (has_tag(word, hash)) {
 			const uint8_t *entry = (const uint8_t *)entry_of(cache, word);
 
 			__builtin_prefetch(entry);
@@ -249,14 +205,13 @@ static void note_use(_Atomic uint64_t *place, uint64_t word)
 const struct dp_cache_entry *dp_cache_find(struct dp_cache *cache, const struct dp_cache_key *key, uint32_t now)
 {
 	struct pair *pair = pair_of(cache, key->hash);
-	uint64_t tag = tag_of(key->hash);
 	uint8_t flags = key_flags(key->cd, key->dnssec_ok);
 
 	for (unsigned i = 0; i < PLACES; i++) {
 		uint64_t word = load(&pair->word[i]);
 		const struct dp_cache_entry *entry;
 
-		if (word >> TAG_SHIFT != tag >> TAG_SHIFT)
+		if (!has_tag(word, key->hash))
 			continue;
 		entry = entry_of(cache, word);
 		if (!same_question(entry, key->hash, key->type, key->pool, flags, key->name, key->name_len))
@@ -267,110 +222,6 @@ const struct dp_cache_entry *dp_cache_find(struct dp_cache *cache, const struct 
 		return entry;
 	}
 	return NULL;
-}
-
-/* ---- segments ---- */
-
-static bool try_lock(struct dp_cache *cache)
-{
-	for (unsigned i = 0; i < LOCK_TRIES_MAX; i++) {
-		if (!atomic_flag_test_and_set_explicit(&cache->lock, memory_order_acquire))
-			return true;
-	}
-	return false;
-}
-
-static void unlock(struct dp_cache *cache)
-{
-	atomic_flag_clear_explicit(&cache->lock, memory_order_release);
-}
-
-static uint32_t queued(const struct queue *queue)
-{
-	return atomic_load_explicit((_Atomic uint32_t *)&queue->count, memory_order_relaxed);
-}
-
-static void set(_Atomic uint32_t *number, uint32_t value)
-{
-	atomic_store_explicit(number, value, memory_order_relaxed);
-}
-
-static uint32_t get(const _Atomic uint32_t *number)
-{
-	return atomic_load_explicit((_Atomic uint32_t *)number, memory_order_relaxed);
-}
-
-/* Under the lock. */
-static void push(struct dp_cache *cache, struct queue *queue, uint32_t number)
-{
-	uint32_t n = queued(queue);
-
-	cache->segments[number].next = NO_SEGMENT;
-	if (n)
-		cache->segments[queue->last].next = number;
-	else
-		queue->first = number;
-	queue->last = number;
-	set(&queue->count, n + 1);
-}
-
-/* Under the lock; the queue is not empty. */
-static uint32_t pop(struct dp_cache *cache, struct queue *queue)
-{
-	uint32_t number = queue->first;
-
-	queue->first = cache->segments[number].next;
-	set(&queue->count, queued(queue) - 1);
-	return number;
-}
-
-static uint8_t *segment_start(const struct dp_cache *cache, uint32_t number)
-{
-	return cache->arena + (size_t)number * cache->segment_size;
-}
-
-/* Queues the writer's full segment and opens one that rests. False when none may be used yet. */
-static bool open_next(struct dp_cache *cache, struct writer *writer, enum room room)
-{
-	struct open_segment *open = &writer->open[room];
-	uint32_t number = get(&open->number);
-	bool is_ready;
-
-	if (!try_lock(cache))
-		return false;
-	is_ready = queued(&cache->resting) &&
-		   epoch_passed(cache->epoch, cache->segments[cache->resting.first].stamp);
-	if (is_ready) {
-		if (number != NO_SEGMENT) {
-			cache->segments[number].used = open->used;
-			push(cache, &cache->full[room], number);
-		}
-		set(&open->number, pop(cache, &cache->resting));
-		open->used = 0;
-	}
-	unlock(cache);
-	return is_ready;
-}
-
-/* Room for size octets; given back by give_back() before anything else is allocated there, or kept. */
-static struct dp_cache_entry *allocate(struct dp_cache *cache, struct writer *writer, enum room room, uint32_t size)
-{
-	struct open_segment *open = &writer->open[room];
-	uint8_t *at;
-
-	if (size > cache->segment_size)
-		return NULL;
-	if ((get(&open->number) == NO_SEGMENT || open->used + size > cache->segment_size) &&
-	    !open_next(cache, writer, room))
-		return NULL;
-	at = segment_start(cache, get(&open->number)) + open->used;
-	open->used += size;
-	return (struct dp_cache_entry *)at;
-}
-
-static void give_back(struct writer *writer, enum room room, uint32_t size)
-{
-	writer->open[room].used -= size;
 }
 
 /* ---- making room ---- */
@@ -404,11 +255,9 @@ static bool take_ghost(struct dp_cache *cache, uint64_t hash)
 /* Uses that keep an entry: more than it can have when hardly any segment rests. */
 static unsigned uses_needed(const struct dp_cache *cache)
 {
-	uint32_t resting = queued(&cache->resting);
+	static const unsigned needed[] = { 1, 2, USES_MAX + 1 };
 
-	if (resting * 4 <= cache->reserve)
-		return USES_MAX + 1;
-	return resting * 2 <= cache->reserve ? 2 : 1;
+	return needed[dp_arena_pressure(cache->arena)];
 }
 
 /* The place whose word points at the entry; NULL when it is dead. */
@@ -430,41 +279,41 @@ static bool points_at(const struct dp_cache *cache, uint64_t word, const struct 
 	return word && entry_of(cache, word) == entry;
 }
 
-static void drop(struct dp_cache *cache, struct writer *writer, const struct dp_cache_entry *entry,
+static void drop(struct dp_cache *cache, unsigned writer, const struct dp_cache_entry *entry,
 		 _Atomic uint64_t *place, uint64_t word)
 {
 	while (points_at(cache, word, entry)) {
 		if (exchange(place, &word, 0)) {
-			count(writer, COUNT_EVICTED);
-			count(writer, COUNT_REMOVED);
+			count(cache, writer, COUNT_EVICTED);
+			count(cache, writer, COUNT_REMOVED);
 			return;
 		}
 	}
 }
 
 /* Copies the entry into main. False when there is no room. */
-static bool keep_on(struct dp_cache *cache, struct writer *writer, const struct dp_cache_entry *entry,
+static bool keep_on(struct dp_cache *cache, unsigned writer, const struct dp_cache_entry *entry, unsigned uses,
 		    _Atomic uint64_t *place, uint64_t word)
 {
 	uint32_t size = entry_size(entry);
-	unsigned uses = writer->victim_room == MAIN ? uses_of(word) - 1 : 0;
-	struct dp_cache_entry *copy = allocate(cache, writer, MAIN, size);
+	struct dp_cache_entry *copy = dp_arena_take(cache->arena, writer, DP_ROOM_MAIN, size);
 
 	if (!copy)
 		return false;
 	memcpy(copy, entry, size);
 	while (points_at(cache, word, entry)) {
 		if (exchange(place, &word, word_of(cache, copy, uses))) {
-			count(writer, COUNT_KEPT_ON);
+			count(cache, writer, COUNT_KEPT_ON);
 			return true;
 		}
 	}
-	give_back(writer, MAIN, size);	/* replaced or removed meanwhile */
+	dp_arena_give_back(cache->arena, writer, DP_ROOM_MAIN, size);	/* replaced or removed meanwhile */
 	return true;
 }
 
-/* Decides on one entry of the victim. */
-static void settle(struct dp_cache *cache, struct writer *writer, const struct dp_cache_entry *entry, uint32_t now)
+/* Decides on one entry of a victim. */
+static void settle(struct dp_cache *cache, unsigned writer, const struct dp_cache_entry *entry, enum dp_room room,
+		   uint32_t now)
 {
 	uint64_t word;
 	_Atomic uint64_t *place = place_of(cache, entry, &word);
@@ -472,73 +321,36 @@ static void settle(struct dp_cache *cache, struct writer *writer, const struct d
 	if (!place)
 		return;
 	if (is_fresh(entry, now)) {
-		if (uses_of(word) >= uses_needed(cache) && keep_on(cache, writer, entry, place, word))
+		unsigned uses = uses_of(word), left = room == DP_ROOM_MAIN ? uses - 1 : 0;
+
+		if (uses >= uses_needed(cache) && keep_on(cache, writer, entry, left, place, word))
 			return;
-		if (writer->victim_room == PROBATION)
+		if (room == DP_ROOM_PROBATION)
 			leave_ghost(cache, entry->hash);
 	}
 	drop(cache, writer, entry, place, word);
 }
 
-/* Takes the next segment to be emptied, if few rest. */
-static bool take_victim(struct dp_cache *cache, struct writer *writer)
+/* Looks at some octets' worth of entries of the writer's victim, each time fetching the index for the next. */
+static void make_room(struct dp_cache *cache, unsigned writer, uint32_t size, uint32_t now)
 {
-	enum room room = MAIN;
+	uint32_t octets = size * LOOK_FACTOR > LOOK_OCTETS_MIN ? size * LOOK_FACTOR : LOOK_OCTETS_MIN;
+	struct dp_victim *victim = dp_arena_victim(cache->arena, writer);
+	const uint8_t *from;
 
-	if (queued(&cache->resting) >= cache->reserve || !try_lock(cache))
-		return false;
-	if (queued(&cache->full[PROBATION]) > cache->probation_max || !queued(&cache->full[MAIN]))
-		room = PROBATION;
-	if (queued(&cache->full[room])) {
-		writer->victim_room = room;
-		writer->victim_at = 0;
-		set(&writer->victim, pop(cache, &cache->full[room]));
-	}
-	unlock(cache);
-	return get(&writer->victim) != NO_SEGMENT;
-}
-
-static bool rest_victim(struct dp_cache *cache, struct writer *writer)
-{
-	uint32_t number = get(&writer->victim);
-
-	if (!try_lock(cache))
-		return false;
-	cache->segments[number].stamp = epoch_stamp(cache->epoch);
-	push(cache, &cache->resting, number);
-	set(&writer->victim, NO_SEGMENT);
-	unlock(cache);
-	return true;
-}
-
-/* Looks at some octets' worth of entries of the victim, and at the index for the one after them. */
-static void look_at_victim(struct dp_cache *cache, struct writer *writer, uint32_t octets, uint32_t now)
-{
-	uint32_t number = get(&writer->victim);
-	const uint8_t *start = segment_start(cache, number);
-	uint32_t end = cache->segments[number].used, until = writer->victim_at + octets;
-
-	while (writer->victim_at < end && writer->victim_at < until) {
-		const struct dp_cache_entry *entry =
-			(const struct dp_cache_entry *)(start + writer->victim_at);
-
-		writer->victim_at += entry_size(entry);
-		if (writer->victim_at < end)
-			dp_cache_prefetch_index(cache, ((const struct dp_cache_entry *)
-							(start + writer->victim_at))->hash);
-		settle(cache, writer, entry, now);
-	}
-}
-
-static void make_room(struct dp_cache *cache, struct writer *writer, uint32_t size, uint32_t now)
-{
-	uint32_t octets = size * LOOK_FACTOR;
-
-	if (get(&writer->victim) == NO_SEGMENT && !take_victim(cache, writer))
+	if (!victim)
 		return;
-	look_at_victim(cache, writer, octets > LOOK_OCTETS_MIN ? octets : LOOK_OCTETS_MIN, now);
-	if (writer->victim_at >= cache->segments[get(&writer->victim)].used)
-		rest_victim(cache, writer);
+	from = victim->at;
+	while (victim->at < victim->end && victim->at - from < octets) {
+		const struct dp_cache_entry *entry = (const struct dp_cache_entry *)victim->at;
+
+		victim->at += entry_size(entry);
+		if (victim->at < victim->end)
+			dp_cache_prefetch_index(cache, ((const struct dp_cache_entry *)victim->at)->hash);
+		settle(cache, writer, entry, victim->room, now);
+	}
+	if (victim->at == victim->end)
+		dp_arena_rest(cache->arena, writer);
 }
 
 /* ---- storing ---- */
@@ -547,11 +359,9 @@ static void make_room(struct dp_cache *cache, struct writer *writer, uint32_t si
 static unsigned find_same(const struct dp_cache *cache, const struct pair *pair, const struct dp_cache_entry *entry,
 			  unsigned from, uint64_t *word)
 {
-	uint64_t tag = tag_of(entry->hash);
-
 	for (unsigned i = from; i < PLACES; i++) {
 		*word = load(&pair->word[i]);
-		if (*word >> TAG_SHIFT == tag >> TAG_SHIFT && same_key(entry_of(cache, *word), entry))
+		if (has_tag(*word, entry->hash) && same_key(entry_of(cache, *word), entry))
 			return i;
 	}
 	return PLACES;
@@ -591,7 +401,7 @@ static unsigned find_least(const struct dp_cache *cache, const struct pair *pair
 }
 
 /* Two writers may have put the same key into two places; the first one stays. */
-static void remove_twins(struct dp_cache *cache, struct writer *writer, struct pair *pair,
+static void remove_twins(struct dp_cache *cache, unsigned writer, struct pair *pair,
 			 const struct dp_cache_entry *entry)
 {
 	uint64_t word;
@@ -600,12 +410,12 @@ static void remove_twins(struct dp_cache *cache, struct writer *writer, struct p
 	for (unsigned i = 0; i < TRIES_MAX && at < PLACES; i++) {
 		at = find_same(cache, pair, entry, first + 1, &word);
 		if (at < PLACES && exchange(&pair->word[at], &word, 0))
-			count(writer, COUNT_REMOVED);
+			count(cache, writer, COUNT_REMOVED);
 	}
 }
 
 /* Puts the entry in place of what has its key, else in an empty place, else in that of the least. */
-static bool publish(struct dp_cache *cache, struct writer *writer, const struct dp_cache_entry *entry, unsigned uses,
+static bool publish(struct dp_cache *cache, unsigned writer, const struct dp_cache_entry *entry, unsigned uses,
 		    uint32_t now)
 {
 	struct pair *pair = pair_of(cache, entry->hash);
@@ -626,7 +436,7 @@ static bool publish(struct dp_cache *cache, struct writer *writer, const struct 
 		}
 		if (!exchange(&pair->word[at], &word, own))
 			continue;
-		count(writer, what);
+		count(cache, writer, what);
 		if (what != COUNT_REPLACED)
 			remove_twins(cache, writer, pair, entry);
 		return true;
@@ -666,105 +476,87 @@ static void fill(struct dp_cache_entry *entry, const struct dp_cache_key *key, c
 }
 
 /* Was this key asked before, in what is there now or in what left not long ago? Then it skips probation. */
-static enum room room_for(struct dp_cache *cache, const struct dp_cache_key *key, unsigned *uses)
+static enum dp_room room_for(struct dp_cache *cache, const struct dp_cache_key *key, unsigned *uses)
 {
 	const struct pair *pair = pair_of(cache, key->hash);
 	uint8_t flags = key_flags(key->cd, key->dnssec_ok);
-	uint64_t tag = tag_of(key->hash);
 
 	*uses = 0;
 	for (unsigned i = 0; i < PLACES; i++) {
 		uint64_t word = load(&pair->word[i]);
 
-		if (word >> TAG_SHIFT == tag >> TAG_SHIFT &&
-		    same_question(entry_of(cache, word), key->hash, key->type, key->pool, flags, key->name,
-				  key->name_len)) {
-			if (!uses_of(word))
-				return PROBATION;
-			*uses = uses_of(word) - 1;
-			return MAIN;
-		}
+		if (!has_tag(word, key->hash) || !same_question(entry_of(cache, word), key->hash, key->type, key->pool,
+								flags, key->name, key->name_len))
+			continue;
+		if (!uses_of(word))
+			return DP_ROOM_PROBATION;
+		*uses = uses_of(word) - 1;
+		return DP_ROOM_MAIN;
 	}
-	return take_ghost(cache, key->hash) ? MAIN : PROBATION;
+	return take_ghost(cache, key->hash) ? DP_ROOM_MAIN : DP_ROOM_PROBATION;
 }
 
 bool dp_cache_store(struct dp_cache *cache, unsigned writer, const struct dp_cache_key *key, const uint8_t *msg,
 		    size_t len, const struct dp_answer *answer, const struct dp_ttls *ttls, uint32_t now)
 {
-	struct writer *w = &cache->writers[writer];
 	uint16_t body_len = (uint16_t)((answer->opt_len ? answer->opt_at : len) - answer->question_end);
 	uint32_t size = size_of(key->name_len, ttls->n, body_len);
 	struct dp_cache_entry *entry;
-	enum room room;
+	enum dp_room room;
 	unsigned uses;
 
 	dp_cache_prefetch_index(cache, key->hash);
 	__builtin_prefetch(ghost_of(cache, key->hash));
-	make_room(cache, w, size, now);
+	make_room(cache, writer, size, now);
 	room = room_for(cache, key, &uses);
-	entry = allocate(cache, w, room, size);
+	entry = dp_arena_take(cache->arena, writer, room, size);
 	if (!entry)
 		goto no_room;
 	fill(entry, key, msg, body_len, answer, ttls, now);
-	if (!publish(cache, w, entry, uses, now)) {
-		give_back(w, room, size);
+	if (!publish(cache, writer, entry, uses, now)) {
+		dp_arena_give_back(cache->arena, writer, room, size);
 		goto no_room;
 	}
-	count(w, COUNT_STORED);
+	count(cache, writer, COUNT_STORED);
 	return true;
 
 no_room:
-	count(w, COUNT_NO_ROOM);
+	count(cache, writer, COUNT_NO_ROOM);
 	return false;
 }
 
 /* ---- any thread ---- */
 
-static uint64_t sum(const struct dp_cache *cache, enum count which)
-{
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i < cache->n_writers; i++)
-		total += counters_read(&cache->writers[i].counts[which]);
-	return total;
-}
-
-static void count_segments(const struct dp_cache *cache, struct dp_cache_stats *stats)
-{
-	stats->segments = cache->n_segments;
-	stats->probation = queued(&cache->full[PROBATION]);
-	stats->main = queued(&cache->full[MAIN]);
-	stats->resting = queued(&cache->resting);
-	for (unsigned i = 0; i < cache->n_writers; i++) {
-		const struct writer *w = &cache->writers[i];
-
-		for (enum room room = 0; room < ROOMS; room++)
-			stats->open += get(&w->open[room].number) != NO_SEGMENT;
-		stats->emptying += get(&w->victim) != NO_SEGMENT;
-	}
-}
-
 void dp_cache_stats(const struct dp_cache *cache, struct dp_cache_stats *stats)
 {
-	uint64_t added = sum(cache, COUNT_ADDED);
-	uint64_t purged = counters_read(&cache->purged);
-	uint64_t removed = sum(cache, COUNT_REMOVED) + purged;
+	uint64_t sum[COUNTS] = { 0 }, purged = counters_read(&cache->purged);
+	struct dp_arena_stats arena;
 
+	dp_arena_stats(cache->arena, &arena);
+	for (unsigned i = 0; i < cache->n_writers; i++)
+		counters_sum(sum, cache->counts + i * COUNTS, COUNTS);
 	*stats = (struct dp_cache_stats){
-		.memory = cache->memory,
+		.memory = arena.memory,
+		.arena_used = (uint64_t)(arena.segments - arena.resting) * arena.segment_size,
 		.index_slots = cache->n_pairs * PLACES,
-		.entries = added > removed ? added - removed : 0,
-		.stored = sum(cache, COUNT_STORED),
-		.replaced = sum(cache, COUNT_REPLACED),
-		.evicted = sum(cache, COUNT_EVICTED),
-		.kept_on = sum(cache, COUNT_KEPT_ON),
-		.no_room = sum(cache, COUNT_NO_ROOM),
-		.crowded = sum(cache, COUNT_CROWDED),
+		.stored = sum[COUNT_STORED],
+		.replaced = sum[COUNT_REPLACED],
+		.evicted = sum[COUNT_EVICTED],
+		.kept_on = sum[COUNT_KEPT_ON],
+		.no_room = sum[COUNT_NO_ROOM],
+		.crowded = sum[COUNT_CROWDED],
 		.purged = purged,
-		.huge_pages = cache->huge_pages,
+		.huge_pages = arena.huge_pages,
+		.segments = arena.segments,
+		.open = arena.open,
+		.probation = arena.full[DP_ROOM_PROBATION],
+		.main = arena.full[DP_ROOM_MAIN],
+		.emptying = arena.emptying,
+		.resting = arena.resting,
 	};
-	count_segments(cache, stats);
-	stats->arena_used = (uint64_t)(stats->segments - stats->resting) * cache->segment_size;
+	/* read while they are counted, a removal may be seen before the addition */
+	if (sum[COUNT_ADDED] > sum[COUNT_REMOVED] + purged)
+		stats->entries = sum[COUNT_ADDED] - sum[COUNT_REMOVED] - purged;
 }
 
 /* ---- the walk ---- */
@@ -801,139 +593,43 @@ bool dp_cache_walk(struct dp_cache *cache, uint64_t *at,
 
 /* ---- life ---- */
 
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-/* Divides memory. False when it is too little. */
-static bool lay_out(struct dp_cache *cache, uint64_t memory, unsigned writers)
-{
-	uint64_t descriptors, before, n;
-
-	cache->memory = memory / PAGE * PAGE;
-	cache->n_pairs = cache->memory / INDEX_SHARE / sizeof(struct pair);
-	cache->n_ghosts = cache->n_pairs * PLACES / SLOTS_PER_GHOST;
-	descriptors = cache->memory / SEGMENT_MIN * sizeof(struct segment);
-	before = round_up(cache->n_pairs * sizeof(struct pair) + cache->n_ghosts * sizeof(uint16_t), PAGE) +
-		 round_up(descriptors, PAGE);
-	if (!cache->n_pairs || before >= cache->memory)
-		return false;
-	cache->segment_size = SEGMENT_MAX;
-	while (cache->segment_size > SEGMENT_MIN && (cache->memory - before) / cache->segment_size < 8 * writers + 32)
-		cache->segment_size /= 2;
-	n = (cache->memory - before) / cache->segment_size;
-	cache->n_segments = (uint32_t)n;
-	cache->probation_max = cache->n_segments / PROBATION_SHARE;
-	cache->reserve = cache->n_segments / RESERVE_SHARE;
-	if (cache->reserve < 2 * writers + 2)
-		cache->reserve = 2 * writers + 2;
-	if (cache->reserve > cache->n_segments / 8)
-		cache->reserve = cache->n_segments / 8;
-	return n >= 3 * writers + 8 && n < NO_SEGMENT;
-}
-
-/* Begins at a huge page, or the first and last ones would be small. */
-static void *map_aligned(uint64_t size)
-{
-	uint64_t room = size + HUGE_PAGE;
-	uint8_t *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *base;
-
-	if (at == MAP_FAILED)
-		return NULL;
-	base = (uint8_t *)round_up((uintptr_t)at, HUGE_PAGE);
-	if (base > at)
-		munmap(at, (size_t)(base - at));
-	if (base + size < at + room)
-		munmap(base + size, (size_t)(at + room - (base + size)));
-	return base;
-}
-
-static bool huge_pages_allowed(void)
-{
-	char line[64] = "";
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
-
-	if (!f)
-		return false;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = '\0';
-	fclose(f);
-	return line[0] && !strstr(line, "[never]");
-}
-
-/* Takes all pages now. 0 or -errno. */
-static int prefault(uint8_t *base, uint64_t size)
-{
-	if (!madvise(base, size, MADV_POPULATE_WRITE))
-		return 0;
-	if (errno != EINVAL)
-		return -errno;
-	for (uint64_t at = 0; at < size; at += PAGE)	/* before 5.14 */
-		*(volatile uint8_t *)(base + at) = 0;
-	return 0;
-}
-
-static void begin(struct dp_cache *cache, const struct dp_cache_conf *conf)
-{
-	uint64_t ghosts_at = cache->n_pairs * sizeof(struct pair);
-	uint64_t segments_at = round_up(ghosts_at + cache->n_ghosts * sizeof(uint16_t), PAGE);
-
-	cache->pairs = (struct pair *)cache->base;
-	cache->ghosts = (_Atomic uint16_t *)(cache->base + ghosts_at);
-	cache->segments = (struct segment *)(cache->base + segments_at);
-	cache->arena = cache->base + cache->memory - (uint64_t)cache->n_segments * cache->segment_size;
-	cache->epoch = conf->epoch;
-	cache->n_writers = conf->writers;
-	atomic_flag_clear(&cache->lock);
-	for (uint32_t i = 0; i < cache->n_segments; i++)
-		push(cache, &cache->resting, i);
-	for (unsigned i = 0; i < conf->writers; i++) {
-		struct writer *w = &cache->writers[i];
-
-		set(&w->open[PROBATION].number, NO_SEGMENT);
-		set(&w->open[MAIN].number, NO_SEGMENT);
-		set(&w->victim, NO_SEGMENT);
-	}
-}
-
 int dp_cache_open(struct dp_cache **cache, const struct dp_cache_conf *conf, char *error, size_t size)
 {
-	size_t own_size = sizeof(struct dp_cache) + conf->writers * sizeof(struct writer);
-	struct dp_cache *c = aligned_alloc(64, own_size);
+	struct dp_cache *c = calloc(1, sizeof(*c));
+	struct dp_arena_conf arena = {
+		.memory = conf->memory, .prefault = conf->prefault, .epoch = conf->epoch, .writers = conf->writers,
+	};
 	int err = -ENOMEM;
 
 	if (!c)
-		goto err_memory;
-	memset(c, 0, own_size);
-	err = -EINVAL;
-	if (!lay_out(c, conf->memory, conf->writers)) {
-		snprintf(error, size, "cache.memory: %llu octets are too little for %u workers",
-			 (unsigned long long)conf->memory, conf->writers);
+		goto err_say;
+	c->n_writers = conf->writers;
+	c->n_pairs = conf->memory / INDEX_SHARE / sizeof(struct pair);
+	c->n_ghosts = c->n_pairs * PLACES / SLOTS_PER_GHOST;
+	c->counts = counters_new((size_t)conf->writers * COUNTS);
+	if (!c->counts)
 		goto err_free;
-	}
-	err = -ENOMEM;
-	c->base = map_aligned(c->memory);
-	if (!c->base)
-		goto err_memory;
-	c->huge_pages = !madvise(c->base, c->memory, MADV_HUGEPAGE) && huge_pages_allowed();
-	madvise(c->base, c->memory, MADV_DONTFORK);
-	madvise(c->base, c->memory, MADV_DONTDUMP);
-	err = conf->prefault ? prefault(c->base, c->memory) : 0;
+	arena.front = c->n_pairs * sizeof(struct pair) + c->n_ghosts * sizeof(*c->ghosts);
+	err = dp_arena_open(&c->arena, &arena);
 	if (err)
-		goto err_unmap;
-	begin(c, conf);
+		goto err_free_counts;
+	c->base = dp_arena_base(c->arena);
+	c->pairs = (struct pair *)c->base;
+	c->ghosts = (_Atomic uint16_t *)(c->pairs + c->n_pairs);
 	*cache = c;
 	return 0;
 
-err_unmap:
-	munmap(c->base, c->memory);
-err_memory:
-	snprintf(error, size, "cache.memory: %llu octets cannot be had: %s", (unsigned long long)conf->memory,
-		 strerror(-err));
+err_free_counts:
+	counters_free(c->counts);
 err_free:
 	free(c);
+err_say:
+	if (err == -EINVAL)
+		snprintf(error, size, "cache.memory: %llu octets are too little for %u workers",
+			 (unsigned long long)conf->memory, conf->writers);
+	else
+		snprintf(error, size, "cache.memory: %llu octets cannot be had: %s",
+			 (unsigned long long)conf->memory, strerror(-err));
 	return err;
 }
 
@@ -941,6 +637,7 @@ void dp_cache_close(struct dp_cache *cache)
 {
 	if (!cache)
 		return;
-	munmap(cache->base, cache->memory);
+	dp_arena_close(cache->arena);
+	counters_free(cache->counts);
 	free(cache);
 }
