@@ -429,9 +429,13 @@ static void deny(struct dp_worker *worker)
 static void bound_reply(const struct dp_conf *conf, struct dp_packet *p)
 {
 	struct dp_asker *asker = &p->query.asker;
+	uint16_t bound;
 
-	if (conf->limit && !asker->tcp && !dp_acl_allows(conf->acl[POOL_RECURSIVE], &p->back.flow.peer))
-		asker->reply_max = dp_limit_reply_max(conf->limit, p->payload_len, asker->reply_max);
+	if (!conf->limit || asker->tcp)
+		return;
+	bound = dp_limit_reply_max(conf->limit, p->payload_len, asker->reply_max);
+	if (bound < asker->reply_max && !dp_acl_allows(conf->acl[POOL_RECURSIVE], &p->back.flow.peer))
+		asker->reply_max = bound;
 }
 
 /* NOTIFY and UPDATE: to authoritative pools, from those listed for it (D112). */
@@ -541,6 +545,12 @@ static void obey(struct dp_packet *p, enum dp_limit_verdict verdict)
 	}
 }
 
+/* Whose buckets a query is charged to: everybody's, too, where the node answers itself, refusals among it. */
+static enum pool_kind charged_kind(const struct dp_packet *p)
+{
+	return p->verdict == DP_PASS ? p->pool->kind : POOL_AUTHORITATIVE;
+}
+
 /* Two loops, so that the buckets come from memory while other queries are looked at. Which ones are over a limit. */
 static uint64_t judge(struct dp_worker *worker)
 {
@@ -556,8 +566,8 @@ static uint64_t judge(struct dp_worker *worker)
 	for (unsigned i = 0; i < worker->batch_len; i++) {
 		const struct dp_packet *p = &worker->batch[i];
 
-		if (p->verdict == DP_PASS && p->back.origin != DP_ORIGIN_SELF &&
-		    dp_limit_prepare(table, rules, &p->back.flow.peer, p->pool->kind, p->query.asker.tcp, &ask[n]))
+		if (p->verdict != DP_DROP && p->back.origin != DP_ORIGIN_SELF &&
+		    dp_limit_prepare(table, rules, &p->back.flow.peer, charged_kind(p), p->query.asker.tcp, &ask[n]))
 			asked[n++] = (uint16_t)i;
 	}
 	for (unsigned i = 0; i < n; i++) {

@@ -358,7 +358,7 @@ static const struct schema_key limit_keys[] = {
 	  MEMBER(config, limit_memory),
 	  .help = "For what clients have asked, eight octets a bucket; old ones make room." },
 	{ "recursive", SCHEMA_GROUP, .children = limit_recursive_keys, .help = "Your subscribers." },
-	{ "authoritative", SCHEMA_GROUP, .children = limit_authoritative_keys, .help = "Everybody." },
+	{ "authoritative", SCHEMA_GROUP, .children = limit_authoritative_keys, .help = "Everybody; what the node answers itself too." },
 	{ "ipv4_prefix", SCHEMA_INT, .min = 8, .max = 32, .fallback = "32", MEMBER(config, limit.ipv4_prefix),
 	  .help = "What counts as one client: the length of its IPv4 prefix." },
 	{ "ipv6_prefix", SCHEMA_INT, .min = 16, .max = 128, .fallback = "56", MEMBER(config, limit.ipv6_prefix),

@@ -764,6 +764,26 @@ static void misses_over_the_limit_are_not_forwarded(void **state)
 	assert_int_equal(outcomes(), fx_count(DP_COUNT_QUERIES));
 }
 
+/* REFUSED, FORMERR and the node's own names, to clients who may be somebody else. */
+static void own_answers_are_limited(void **state)
+{
+	uint8_t octets[300];
+
+	(void)state;
+	for (uint16_t i = 0; i < 45; i++) {
+		uint32_t len = i % 3 == 0 ? fx_query(octets, i, DNS_RD, "www.example.com", 1, DNS_CLASS_IN, 0) :
+			       fx_query(octets, i, 0, "id.server", DNS_TYPE_TXT, DNS_CLASS_CH, 0);
+
+		octets[5] = i % 3 == 1 ? 2 : 1;		/* questions */
+		fx_ask_wire("192.0.2.1", false, octets, len);
+		dp_passes_queries(fx.worker);
+	}
+	assert_int_equal(fx_count(DP_COUNT_REFUSED_ACL) + fx_count(DP_COUNT_FORMERR_QDCOUNT) + fx_count(DP_COUNT_LOCAL), 5);
+	assert_int_equal(fx_count(DP_COUNT_LIMITED_SLIP), 20);
+	assert_int_equal(fx_count(DP_COUNT_LIMITED_DROP), 20);
+	assert_int_equal(fx.replies, 25);
+}
+
 static void tcp_clients_hear_of_it(void **state)
 {
 	(void)state;
@@ -852,10 +872,14 @@ static void blocked_clients_are_let_through_now_and_then(void **state)
 
 static void busy_clients_are_known(void **state)
 {
+	struct dp_limit_conf conf = pass_conf();
 	uint8_t octets[300];
 	size_t n;
 
 	(void)state;
+	conf.kind[POOL_AUTHORITATIVE].qps = 0;
+	dp_limit_rules_free(fx.conf.limit);
+	fx.conf.limit = dp_limit_rules_new(&conf);
 	for (unsigned i = 0; i < 4000; i++) {	/* 2000 a second */
 		fx_ask_wire("10.0.0.2", false, octets, fx_query(octets, 1, 0, "id.server", DNS_TYPE_TXT, DNS_CLASS_CH, 0));
 		dp_passes_queries(fx.worker);
@@ -909,6 +933,7 @@ int main(void)
 		CASE("a row is read whole while it changes", rows_are_read_whole),
 		IN_PASSES("D183 slip: TC = 1, question and OPT only, no longer than the query", slips_are_short_and_truncated),
 		IN_PASSES("D182 over the limit a miss is not forwarded", misses_over_the_limit_are_not_forwarded),
+		IN_PASSES("D182 what the node answers itself is limited as well", own_answers_are_limited),
 		IN_PASSES("D184 over TCP it is REFUSED, not silence", tcp_clients_hear_of_it),
 		IN_PASSES("D187 a stranger's long answer over UDP is cut", strangers_get_no_amplifier),
 		IN_PASSES("denied clients hear nothing, whatever they ask", denied_clients_hear_nothing),
