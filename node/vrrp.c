@@ -10,6 +10,7 @@
 #include "node/vrrp.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -669,17 +670,16 @@ void node_vrrp_close(struct node_vrrp *v)
 
 /* ---- reload, commands, documents ---- */
 
-/* The VRRP thread reads each of these as one word, the next time it needs it. */
 void node_vrrp_adopt(struct node_vrrp *v, const struct config *config)
 {
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct config_vrrp *from = &config->vrrp[i];
 		struct vrrp_conf *conf = &v->conf[i];
 
-		__atomic_store_n(&conf->priority, (uint8_t)from->priority, __ATOMIC_RELAXED);
-		__atomic_store_n(&conf->preempt, from->preempt, __ATOMIC_RELAXED);
-		__atomic_store_n(&conf->preempt_delay_ms, from->preempt_delay_s * 1000, __ATOMIC_RELAXED);
-		__atomic_store_n(&conf->linger_ms, from->linger_ms, __ATOMIC_RELAXED);
+		atomic_store(&conf->priority, (uint8_t)from->priority);
+		atomic_store(&conf->preempt, from->preempt);
+		atomic_store(&conf->preempt_delay_ms, from->preempt_delay_s * 1000);
+		atomic_store(&conf->linger_ms, from->linger_ms);
 	}
 }
 

@@ -107,9 +107,11 @@ void vrrp_router_init(struct vrrp_router *router, const struct vrrp_conf *conf,
 
 uint8_t vrrp_router_priority(const struct vrrp_router *router)
 {
-	if (router->demoted || router->weights >= router->conf->priority)
+	uint8_t priority = router->conf->priority;
+
+	if (router->demoted || router->weights >= priority)
 		return 1;
-	return (uint8_t)(router->conf->priority - router->weights);
+	return (uint8_t)(priority - router->weights);
 }
 
 bool vrrp_peer_is_better(const struct vrrp_router *router, const struct vrrp_advert *advert,

@@ -8,6 +8,7 @@
 #define VRRP_FSM_H
 
 #include <net/if.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "vrrp/advert.h"
@@ -57,11 +58,15 @@ const struct vrrp_step *vrrp_fsm_step(enum vrrp_state state, enum vrrp_event eve
 /* Fixed for the life of a configuration. */
 struct vrrp_conf {
 	char interface[IF_NAMESIZE];
-	uint8_t vrid, priority;			/* 1-254 */
+	/* a reload changes these while the engine runs; it reads each the next time it needs it */
+	_Atomic uint8_t priority;		/* 1-254 */
+	_Atomic bool preempt;
+	_Atomic uint32_t preempt_delay_ms;	/* after start, crash or fault */
+	_Atomic uint32_t linger_ms;
+	/* and none of these */
+	uint8_t vrid;
 	uint16_t interval_cs;
-	bool preempt, virtual_mac, last_resort;
-	uint32_t preempt_delay_ms;		/* after start, crash or fault */
-	uint32_t linger_ms;
+	bool virtual_mac, last_resort;
 	uint8_t checksum, checksum_rx;		/* enum vrrp_checksum */
 	uint8_t burst;				/* announcements after a take; gap and second burst below */
 	uint32_t burst_gap_ms, burst_again_ms, refresh_ms;	/* refresh 0 = off */

@@ -5,6 +5,8 @@
  */
 #include "tests/vrrp/bench.h"
 
+#include <pthread.h>
+
 /* ---- the table ---- */
 
 enum timer { NONE, KEPT, INTERVAL, DOWN, SKEW };
@@ -548,6 +550,42 @@ static void test_peer_noted(void **state)
 	assert_true(b.router.peer.addresses_differ);
 }
 
+static _Atomic bool reloading;
+
+static void *reload_again_and_again(void *context)
+{
+	struct vrrp_conf *conf = context;
+
+	for (unsigned i = 0; atomic_load(&reloading); i++) {
+		conf->priority = i % 2 ? 100 : 120;
+		conf->preempt = i % 2;
+		conf->preempt_delay_ms = i % 2 ? 0 : 1000;
+		conf->linger_ms = i % 2 ? 0 : 1000;
+	}
+	return NULL;
+}
+
+/* ThreadSanitizer is the judge; without it, every value is one or the other. */
+static void test_reload(void **state)
+{
+	pthread_t thread;
+	struct bench b;
+
+	(void)state;
+	bench_in(&b, VRRP_BACKUP);
+	atomic_store(&reloading, true);
+	assert_int_equal(pthread_create(&thread, NULL, reload_again_and_again, &b.conf), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t priority = vrrp_router_priority(&b.router);
+
+		assert_true(priority == 100 || priority == 120);
+		hear(&b, 110);
+		hear(&b, 200);
+	}
+	atomic_store(&reloading, false);
+	pthread_join(thread, NULL);
+}
+
 static void test_missed(void **state)
 {
 	static const struct {
@@ -610,6 +648,7 @@ int main(void)
 		CASE("V127 V178 release: linger, priority 0 once, silence", test_shutdown),
 		CASE("V160 V162 fault: lease zeroed, then priority 0", test_fault),
 		CASE("V061 V062 V056 V184 what differs from ours is noted and followed", test_peer_noted),
+		CASE("V175 a reload while the machine runs", test_reload),
 		CASE("missed advertisements of the Active are counted", test_missed),
 		CASE("V001 V190 names of the current standard, numbers of the MIB", test_names),
 	};
