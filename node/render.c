@@ -84,17 +84,36 @@ static void render_routers(FILE *out, const json_t *routers)
 	table_print(t, out);
 }
 
+/* All that is odd about a virtual router's peers, the worst first. */
+static const char *remark_of(const json_t *router, char *text, size_t size)
+{
+	const json_t *peer = json_object_get(router, "peer");
+	const char *const remarks[] = {
+		text_of(router, "conflict"),
+		flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" : "",
+		flag_of(peer, "priority_equal") ? "both have the same priority" : "",
+		flag_of(peer, "interval_differs") ? "peer has another interval" : "",
+		text_of(router, "stranger"),
+	};
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(remarks) / sizeof(remarks[0]) && at < size; i++)
+		if (remarks[i][0])
+			at += (size_t)snprintf(text + at, size - at, "%s%s", at ? "; " : "", remarks[i]);
+	return text;
+}
+
 static void render_peers(FILE *out, const json_t *routers)
 {
 	struct table *t = table_new("VIRTUAL ROUTER|PEER|>PRIORITY|>INTERVAL cs|CHECKSUM|LAST HEARD|>HEARD|>MISSED|"
 				    ">TWO ACTIVES|REMARK");
 	const json_t *router;
-	char name[64];
+	char name[64], remark[320];
 	size_t i;
 
 	json_array_foreach(routers, i, router) {
 		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
-		const char *conflict = text_of(router, "conflict"), *stranger = text_of(router, "stranger");
 
 		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
 		table_text(t, name);
@@ -106,10 +125,7 @@ static void render_peers(FILE *out, const json_t *routers)
 		table_number(t, number_of(counters, "heard"));
 		table_number(t, number_of(counters, "missed"));
 		table_number(t, number_of(counters, "two_actives"));
-		table_text(t, conflict[0] ? conflict :
-			   flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" :
-			   flag_of(peer, "priority_equal") ? "both have the same priority" :
-			   flag_of(peer, "interval_differs") ? "peer has another interval" : stranger);
+		table_text(t, remark_of(router, remark, sizeof(remark)));
 	}
 	table_print(t, out);
 }

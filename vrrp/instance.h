@@ -45,7 +45,8 @@ struct vrrp_instance {
 	uint64_t foreign;
 	bool released;			/* by command, until resume */
 	bool serviceable;		/* the last review found nothing missing */
-	struct log_limit reject_log[VRRP_REJECTS];
+	struct log_limit reject_log[VRRP_REJECTS], differences_log;
+	uint8_t differences;		/* of the peer's configuration and ours, as last logged; segment.c */
 	struct vrrp_status status;	/* as last published */
 
 	/* orders: control writes */

@@ -63,6 +63,30 @@ static void reject(struct vrrp_instance *it, enum vrrp_reject why, const struct 
 			    vrrp_reject_name(why), held_back);
 }
 
+/* What is configured otherwise at the peer, or the same where it should not be: once per change. A flood of changes is
+ * no flood of lines, and the last of them is told in the end. */
+static void tell_differences(struct vrrp_instance *it, uint64_t now_ns)
+{
+	const struct vrrp_peer *peer = &it->router.peer;
+	uint8_t found = (uint8_t)(peer->addresses_differ << 0 | peer->interval_differs << 1 | peer->priority_equal << 2);
+	char source[ADDR_TEXT_MAX];
+	uint32_t held_back;		/* advertisements, not changes: of no interest */
+
+	if (peer->priority == VRRP_PRIORITY_RELEASE || found == it->differences ||
+	    !log_limit_pass(&it->differences_log, now_ns, LOG_EVERY_NS, &held_back))
+		return;
+	it->differences = found;
+	addr_format(&peer->address, source, sizeof(source));
+	if (found)
+		log_warning("vrrp %s/%u: peer %s has%s%s%s", it->router.conf->interface, it->router.conf->vrid,
+			    source, peer->addresses_differ ? " other addresses;" : "",
+			    peer->interval_differs ? " another interval;" : "",
+			    peer->priority_equal ? " the same priority;" : "");
+	else
+		log_info("vrrp %s/%u: peer %s: addresses, interval and priority are as they should be",
+			 it->router.conf->interface, it->router.conf->vrid, source);
+}
+
 /* When the kernel received it, by the monotonic clock. The machine bounds what a stepped wall clock makes of it. */
 static uint64_t heard_at(uint64_t stamp_ns, uint64_t wall_ns, uint64_t now_ns)
 {
@@ -93,6 +117,7 @@ static void hear_advert(struct vrrp_segment *segment, const uint8_t *frame, size
 	}
 	memcpy(it->presence.peer_mac, frame + ETH_ALEN, ETH_ALEN);
 	vrrp_router_heard(&it->router, &advert, &path.source, used, heard_ns, now_ns);
+	tell_differences(it, now_ns);
 }
 
 void vrrp_segment_hear_adverts(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
