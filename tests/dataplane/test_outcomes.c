@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_outcomes.c - whatever clients and servers send, every query ends in exactly one outcome. Mutated queries of all
- * kinds go through the passes under changing rules, mutated answers come back or do not, and after every batch the
+ * kinds go through the passes under changing rules, with cache and limits, mutated answers come back or do not, and after every batch the
  * books must balance: outcomes and queries in flight are the queries received, and no buffer is lost. The same octets
  * in every run.
  */
 #include "tests/tap.h"
 
+#include "dataplane/limit.h"
 #include "tests/dataplane/fixture.h"
 #include "tests/dataplane/message.h"
 
@@ -140,17 +141,39 @@ static void change_rules(void)
 	fx.refuse_take = false;
 }
 
-static void every_query_has_one_outcome(void **state)
+/* Everything on: cache, limits, retries, updates, NSID. */
+static void set_up_node(void)
 {
+	struct dp_limit_conf limits = {
+		.ipv4_prefix = 32, .ipv6_prefix = 56, .slip = 2, .hit_qps = 8, .amplification = 8, .tcp_factor = 2,
+		.kind = { [POOL_RECURSIVE] = { 5, 5, DP_OVER_CACHE_ONLY }, [POOL_AUTHORITATIVE] = { 2, 2, DP_OVER_SLIP } },
+	};
 	struct dp_acl_rule rule = { .allow = true };
-	unsigned seen = 0;
 
-	(void)state;
 	fx_up(6);
+	fx_cache(8 << 20);
+	fx.auth.retry_percent = fx.rec.retry_percent = 20;
+	assert_int_equal(dp_limit_open(&fx.shared.limit, 1 << 20), 0);
+	fx.conf.limit = dp_limit_rules_new(&limits);
 	memcpy(fx.conf.nsid, "dd1", 3);
 	prefix_parse("10.0.0.0/16", &rule.prefix);
 	dp_acl_free(fx.conf.update_acl);
 	fx.conf.update_acl = dp_acl_new(&rule, 1);
+}
+
+static void tear_down_node(void)
+{
+	dp_limit_rules_free(fx.conf.limit);
+	dp_limit_close(fx.shared.limit);
+	fx_down();
+}
+
+static void every_query_has_one_outcome(void **state)
+{
+	unsigned seen = 0;
+
+	(void)state;
+	set_up_node();
 	build_samples();
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		unsigned first;
@@ -174,8 +197,11 @@ static void every_query_has_one_outcome(void **state)
 		seen += fx_count((enum dp_counter)i) != 0;
 	print_message("# %lu queries, %u of %u outcomes\n", (unsigned long)fx_count(DP_COUNT_QUERIES), seen,
 		      (unsigned)DP_OUTCOME_END);
-	assert_true(seen >= 20);
-	fx_down();
+	assert_true(seen >= 24);
+	assert_int_not_equal(fx_count(DP_COUNT_HIT), 0);
+	assert_int_not_equal(fx_count(DP_COUNT_JOINED), 0);
+	assert_int_not_equal(fx_count(DP_COUNT_LIMITED_SLIP), 0);
+	tear_down_node();
 }
 
 static const struct CMUnitTest cases[] = {
