@@ -192,6 +192,33 @@ static bool is_answer_to(const ldns_pkt *packet, const ldns_pkt *query)
 	       ldns_dname_compare(ldns_rr_owner(echoed), ldns_rr_owner(asked)) == 0;
 }
 
+/* Does the server, to judge by the code and by what it left out, not know EDNS? Such ones leave out the question, too. */
+static bool blames_edns(const ldns_pkt *packet, const ldns_pkt *query)
+{
+	ldns_pkt_rcode rcode = ldns_pkt_get_rcode(packet);
+
+	if (!ldns_pkt_edns(query) || ldns_pkt_edns(packet) ||
+	    (rcode != LDNS_RCODE_FORMERR && rcode != LDNS_RCODE_NOTIMPL))
+		return false;
+	return is_answer_to(packet, query) || (ldns_pkt_qr(packet) && ldns_pkt_id(packet) == ldns_pkt_id(query) &&
+					       ldns_pkt_qdcount(packet) == 0);
+}
+
+/* The same probe without EDNS; its deadline stays. */
+static void ask_plain(struct probe *probe)
+{
+	uint8_t wire[PROBE_QUERY_MAX];
+	int len;
+
+	ldns_pkt_set_id(probe->query, arc4random());
+	ldns_pkt_set_edns_udp_size(probe->query, 0);
+	len = write_query(probe->query, wire, sizeof(wire));
+	if (len < 0)
+		finish_with_errno(probe, -len);
+	else if (send(probe->socket.fd, wire, len, MSG_NOSIGNAL) < 0)
+		finish_with_errno(probe, errno);
+}
+
 static void judge_rcode(struct probe *probe, int rcode)
 {
 	char cause[POOL_CAUSE_MAX];
@@ -210,6 +237,7 @@ static void on_socket(struct loop_fd *self, uint32_t events)
 	uint8_t wire[PROBE_ANSWER_MAX];
 	ssize_t len = recv(self->fd, wire, sizeof(wire), 0);
 	ldns_pkt *packet = NULL;
+	bool again;
 	int rcode = -1;
 
 	(void)events;	/* an error is met by recv() */
@@ -220,10 +248,13 @@ static void on_socket(struct loop_fd *self, uint32_t events)
 	}
 	if (ldns_wire2pkt(&packet, wire, len) != LDNS_STATUS_OK)
 		return;
+	again = blames_edns(packet, probe->query);
 	if (is_answer_to(packet, probe->query))
 		rcode = ldns_pkt_edns_extended_rcode(packet) << 4 | ldns_pkt_get_rcode(packet);
 	ldns_pkt_free(packet);
-	if (rcode >= 0)
+	if (again)
+		ask_plain(probe);
+	else if (rcode >= 0)
 		judge_rcode(probe, rcode);
 }
 

@@ -26,6 +26,8 @@ enum deed {			/* what the responder does with a query */
 	SILENT = 100,
 	WRONG_ID, WRONG_NAME, WRONG_TYPE, NO_QUESTION, NOT_AN_ANSWER, GARBAGE, EMPTY, BADVERS,
 	OTHER_SOURCE,		/* a good answer, from another port */
+	NO_EDNS, NO_EDNS_BARE,	/* FORMERR without OPT, or as a header alone; a good answer to a query without EDNS */
+	NEVER,			/* FORMERR without OPT, whatever comes */
 	THEN_GOOD = 1000,	/* added: a good answer follows */
 };
 
@@ -75,7 +77,8 @@ static struct endpoint loopback(const char *text, uint16_t port)
 /* The query turned into an answer, spoilt as deed says. Returns the length. */
 static size_t make_answer(uint8_t *wire, size_t len, int deed)
 {
-	size_t question_end = len - 11;		/* the OPT without options is the last */
+	bool edns = wire[11];
+	size_t question_end = edns ? len - 11 : len;	/* the OPT without options is the last */
 
 	wire[2] |= 0x80;
 	wire[3] = 0x80 | (deed < SILENT ? deed - ANSWER : 0);
@@ -90,6 +93,19 @@ static size_t make_answer(uint8_t *wire, size_t len, int deed)
 		wire[question_end - 3] ^= 1;
 		break;
 	case NO_QUESTION:
+		memset(wire + 4, 0, 8);
+		return 12;
+	case NO_EDNS:
+	case NEVER:
+		if (!edns && deed == NO_EDNS)
+			break;
+		wire[3] |= 1;
+		wire[11] = 0;
+		return question_end;
+	case NO_EDNS_BARE:
+		if (!edns)
+			break;
+		wire[3] |= 4;
 		memset(wire + 4, 0, 8);
 		return 12;
 	case NOT_AN_ANSWER:
@@ -388,6 +404,28 @@ static void test_ignored(void **state)
 	}
 }
 
+/* A server that does not know EDNS is asked a second time, and is up. */
+static void test_without_edns(void **state)
+{
+	static const int deeds[] = { NO_EDNS, NO_EDNS_BARE, NEVER };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(deeds) / sizeof(*deeds); i++) {
+		struct pool_probe conf = conf_of("example.net");
+		struct probe *probe;
+
+		assert_true(begin_at("127.0.0.1", &deeds[i], 1));
+		probe = start(&conf);
+		TURN_UNTIL(results());
+		assert_true(responder.count >= 2);
+		assert_int_not_equal(responder.seen[0].id, responder.seen[1].id);
+		assert_int_equal(responder.seen[0].source_port, responder.seen[1].source_port);
+		assert_int_equal(pool_server_is_up(&server), deeds[i] != NEVER);
+		assert_string_equal(server.last_cause, deeds[i] == NEVER ? "rcode 1 where 0 is expected" : "");
+		end(probe);
+	}
+}
+
 static void test_rcode(void **state)
 {
 	static const struct {
@@ -612,6 +650,7 @@ int main(void)
 		CASE("D222 fall and rise count results in a row; the first result decides alone", test_fall_rise),
 		CASE("D223 a timeout is a failure; the first one is enough after the start", test_timeout),
 		CASE("D223 what does not match id, question and source is ignored", test_ignored),
+		CASE("D046 a server that fails on EDNS is probed once more without it, and is up", test_without_edns),
 		CASE("D223 only the expected rcode is good, extended ones told apart", test_rcode),
 		CASE("a refused probe fails at once", test_refused),
 		CASE("a server that cannot be reached fails at once", test_no_route),
