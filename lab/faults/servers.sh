@@ -3,7 +3,7 @@
 #
 # servers.sh - the drills that break name servers behind the nodes. Sourced by lab/drill.
 
-LEAD=3                  # seconds of load before the fault
+LEAD=1                  # seconds of load before the fault
 FAULT=4                 # seconds that the fault lasts
 TAIL=4                  # seconds of load after the server is back
 HEALTHY_DEADLINE=20
@@ -34,6 +34,18 @@ is_healthy() {
 
 await_health() {
 	wait_for is_healthy $HEALTHY_DEADLINE || die "not healthy $1 the drill: $(lab status)"
+}
+
+# set_pool_caches true|false - in configurations of lab/servers/node.sh. What the cache answers does not show that a
+# server is gone.
+set_pool_caches() {
+	local node
+
+	[ "$SYSTEM" = tandem ] || return 0
+	for node in ${NODES//,/ }; do
+		sed -i "s/cache = { enabled = [a-z]*; }/cache = { enabled = $1; }/" "$STATE/$node/tandem.conf"
+		lab ctl "$node" reload >/dev/null || return 1
+	done
 }
 
 break_service() {

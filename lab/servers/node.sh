@@ -17,12 +17,16 @@ node_listen() {
 	echo "{ address = \"$(host_ipv4 "$1")\"; }"
 }
 
-# A short preempt delay, so that a drill need not wait long for what it broke to come back.
+# No preempt delay, so that a drill need not wait for what it broke to come back, and takes it as it comes.
 node_vrrp() {
 	[ "$VIP_CS" = 0 ] || cat <<-END
 		vrrp = ( { interface = "eth0"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;
-		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = 1; } );
+		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = 0; } );
 	END
+}
+
+node_cache() {
+	[ -z "$CACHE" ] || echo "cache = { memory = \"$CACHE\"; prefault = true; };"
 }
 
 # node_config HOST DIR - on standard output; the control socket will be in DIR.
@@ -40,16 +44,17 @@ node_config() {
 		};
 		pools = (
 		  { name = "auth"; kind = "authoritative";
-		    servers = ( { address = "$(host_ipv4 auth1)"; } );
+		    servers = ( { address = "$(host_ipv4 auth1)"; } ); cache = { enabled = true; };
 		    probe = { name = "zaibdns.lab."; type = "SOA"; }; },
 		  { name = "rec"; kind = "recursive"; policy = "least-outstanding";
-		    servers = ( { address = "$(host_ipv4 rec1)"; }, { address = "$(host_ipv4 rec2)"; } );
+		    servers = ( { address = "$(host_ipv4 rec1)"; }, { address = "$(host_ipv4 rec2)"; } ); cache = { enabled = true; };
 		    probe = { name = "google.com."; type = "A"; interval_ms = 1000; fall = 3; rise = 2; }; }
 		);
 		routes = (
 		  { suffixes = [ "zaibdns.lab." ]; pool = "auth"; },
 		  { suffixes = [ "." ]; pool = "rec"; }
 		);
+		$(node_cache)
 		source_ports = { first = 16384; count = 16384; };
 		control = { socket = "$dir/control.sock"; group = "root"; };
 	END
