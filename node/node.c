@@ -331,6 +331,18 @@ static int attach_filter(struct node *node, char *error, size_t size)
 	return 0;
 }
 
+/* What was obtained is not always what was asked for, and explains most of what a node can do. */
+static void log_ports(const struct node *node)
+{
+	for (unsigned i = 0; i < node->shared.ports; i++) {
+		const struct dp_port *port = &node->port[i];
+
+		log_info("%s: filter in %s mode, %s, %u queues, VLAN %u, MTU %u", port->name,
+			 steer_mode_name(port->mode), port->zero_copy ? "zero-copy" : "copy mode", port->queues,
+			 port->vlan, port->mtu);
+	}
+}
+
 static int open_umem(struct node *node, char *error, size_t size)
 {
 	const struct dp_xsk_conf conf = {
@@ -340,10 +352,15 @@ static int open_umem(struct node *node, char *error, size_t size)
 		.busy_poll_us = node->config->busy_poll_us,
 	};
 
+	int err;
+
 	if (is_socket_mode(node))
 		return 0;
-	return dp_umem_open(&node->umem, node->steer, node->shared.port, node->shared.ports,
-			    node->shared.workers, &conf, error, size);
+	err = dp_umem_open(&node->umem, node->steer, node->shared.port, node->shared.ports, node->shared.workers, &conf,
+			   error, size);
+	if (!err)
+		log_ports(node);
+	return err;
 }
 
 static int open_cache(struct node *node, char *error, size_t size)
