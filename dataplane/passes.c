@@ -462,7 +462,8 @@ static void admit_any(const struct dp_conf *conf, struct dp_packet *p)
 	if (rule == DP_ANY_FORWARD)
 		return;
 	refuse(p, DP_COUNT_LOCAL_ANY, DNS_RCODE_NOERROR, EDE_NONE);
-	p->own_answer = rule == DP_ANY_HINFO && !p->query.asker.dnssec_ok ? DP_OWN_HINFO : DP_OWN_TRUNCATED;
+	p->own_answer = rule == DP_ANY_HINFO && !p->query.asker.dnssec_ok && p->query.class == DNS_CLASS_IN ?
+			DP_OWN_HINFO : DP_OWN_TRUNCATED;
 }
 
 static void admit_one(const struct dp_conf *conf, struct dp_packet *p)
@@ -1180,6 +1181,9 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 		worker->io->give(worker, p);
 		return;
 	}
+	if (worker->trace && query->first.traced)
+		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,
+			     (uint16_t)p->payload_len);
 	if (query->exact) {
 		pass_on(worker, p, query, attempt);
 		return;
@@ -1193,9 +1197,6 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 		worker->io->give(worker, p);
 		return;
 	}
-	if (worker->trace && query->first.traced)
-		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,
-			     (uint16_t)p->payload_len);
 	learn(worker, attempt);
 	if (!message.opt_len && blames_edns(worker, attempt, message.rcode)) {
 		ask_plain(worker, p, query, attempt);

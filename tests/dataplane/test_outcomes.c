@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_outcomes.c - whatever clients and servers send, every query ends in exactly one outcome. Mutated queries of all
- * kinds go through the passes under changing rules, with cache and limits, mutated answers come back or do not, and after every batch the
- * books must balance: outcomes and queries in flight are the queries received, and no buffer is lost. The same octets
- * in every run.
+ * kinds go through the passes under changing rules, with cache and limits, mutated answers come back or do not, and
+ * after every batch the books must balance: outcomes and queries in flight are the queries received, and no buffer is
+ * lost. The same octets in every run.
  */
 #include "tests/tap.h"
 

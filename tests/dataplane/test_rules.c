@@ -409,6 +409,11 @@ static void any_is_forwarded(void **state)
 	ask_from(CLIENT, false);
 	assert_int_equal(fx.forwards, 1);
 	fx_answer(last_forward(), DNS_AA, NULL);
+	fx.conf.rules.any[POOL_AUTHORITATIVE] = DP_ANY_HINFO;
+	begin(0, "a.example.net", DNS_TYPE_ANY, 0);
+	m.octets[m.len - 1] = DNS_CLASS_ANY;			/* no record has this class */
+	ask_from(CLIENT, false);
+	assert_int_equal(last_reply()->octets[2], 0x82);
 	begin(DNS_RD, "a.example.com", DNS_TYPE_ANY, 0);	/* the other kind has its own rule */
 	ask_from(CLIENT, false);
 	assert_int_equal(fx.forwards, 1);
@@ -432,6 +437,29 @@ static void rd0_asks_nobody(void **state)
 	ask_from(CLIENT, false);
 	assert_int_equal(fx.forwards, 1);
 	fx_answer(last_forward(), DNS_AA, NULL);
+}
+
+/* What another has asked is shown where that is allowed, and RD comes back as it was sent. */
+static void rd0_from_the_cache(void **state)
+{
+	(void)state;
+	fx_cache(8 << 20);
+	begin(DNS_RD, "Www.Example.cOm", DNS_TYPE_A, 0);
+	ask_from(CLIENT, false);
+	fx_answer(last_forward(), DNS_RA, NULL);
+	begin(0, "Www.Example.cOm", DNS_TYPE_A, 0);
+	ask_from(CLIENT, false);
+	assert_int_equal(last_reply()->octets[3], 0x80 | DNS_RCODE_REFUSED);
+	assert_int_equal(fx_count(DP_COUNT_HIT), 0);
+	fx.conf.rules.rd0_from_cache = true;
+	ask_from(CLIENT, false);
+	assert_int_equal(fx_count(DP_COUNT_HIT), 1);
+	assert_memory_equal(last_reply()->octets + 2, "\x80\x80\0\1\0\1\0\0\0\0" QUESTION, 10 + 21);
+	begin(0, "other.example.com", DNS_TYPE_A, 0);
+	ask_from(CLIENT, false);
+	assert_int_equal(last_reply()->octets[3], 0x80 | DNS_RCODE_REFUSED);
+	assert_int_equal(fx_count(DP_COUNT_REFUSED_RD), 2);
+	assert_int_equal(fx.forwards, 1);
 }
 
 /* ---- NOTIFY and UPDATE ---- */
@@ -544,6 +572,27 @@ static void update_without_an_answer(void **state)
 	assert_int_equal(fx_count(DP_COUNT_FORWARDED_TIMEOUT), 1);
 }
 
+/* Nothing of an UPDATE is looked up or kept, though its question is one that is. */
+static void updates_bypass_the_cache(void **state)
+{
+	(void)state;
+	fx_cache(8 << 20);
+	allow_updates();
+	begin(0, "example.net", DNS_TYPE_SOA, 0);
+	ask_from(CLIENT, false);
+	fx_answer(last_forward(), DNS_AA, NULL);
+	begin(0, "example.net", DNS_TYPE_SOA, 0);
+	ask_from(CLIENT, false);
+	for (unsigned i = 0; i < 2; i++) {
+		make_update("example.net", DNS_OPCODE_UPDATE);
+		ask_from(CLIENT, false);
+	}
+	assert_int_equal(fx_count(DP_COUNT_HIT), 1);
+	assert_int_equal(fx.forwards, 3);			/* the UPDATEs did not join either */
+	assert_int_equal(dp_inflight_waiting(fx.worker->inflight), 2);
+	fx_pass_ms(1500);
+}
+
 /* ---- servers that fail on EDNS ---- */
 
 static void drop_opt(struct dp_packet *p)
@@ -595,6 +644,26 @@ static void asked_again_without_edns(void **state)
 	}
 	assert_true(pool_server_is_up(fx.auth.member[0]));
 	assert_int_equal(fx.worker->loads[0].errors, 0);
+}
+
+/* It lacks the DNSSEC records that DO asked for, and would be given to others who ask for them. */
+static void plain_answers_to_do_are_not_kept(void **state)
+{
+	(void)state;
+	fx_cache(8 << 20);
+	for (unsigned i = 0; i < 2; i++) {
+		ask_auth(false);
+		if (i == 0)
+			fx_answer(last_forward(), DNS_RCODE_FORMERR, drop_opt);
+		assert_true(is_plain(last_forward()));
+		fx_answer(last_forward(), DNS_AA, NULL);
+	}
+	assert_int_equal(fx_count(DP_COUNT_HIT), 0);
+	begin(0, "www.example.net", DNS_TYPE_A, 0);
+	ask_from(CLIENT, false);
+	fx_answer(last_forward(), DNS_AA, NULL);
+	ask_from(CLIENT, false);
+	assert_int_equal(fx_count(DP_COUNT_HIT), 1);
 }
 
 static void not_every_formerr_blames_edns(void **state)
@@ -650,12 +719,15 @@ int main(void)
 		IN_FIXTURE("D117 ANY as HINFO; TC for clients that want DNSSEC", any_is_hinfo),
 		IN_FIXTURE("D117 ANY forwarded by kind of pool", any_is_forwarded),
 		IN_FIXTURE("D114 RD = 0 never asks a recursive server", rd0_asks_nobody),
+		IN_FIXTURE("D114 RD = 0 is answered from the cache only where that is set", rd0_from_the_cache),
 		IN_FIXTURE("D048 D112 D113 NOTIFY and UPDATE pass octet for octet but for the id, both ways",
 			   updates_pass_octet_for_octet),
 		IN_FIXTURE("D112 from listed addresses to authoritative pools only", updates_are_for_few),
+		IN_FIXTURE("D112 an UPDATE is neither answered from the cache nor joined", updates_bypass_the_cache),
 		IN_FIXTURE("D112 an UPDATE is asked once; silence gives SERVFAIL", update_without_an_answer),
 		IN_FIXTURE("D046 FORMERR or NOTIMP without OPT: asked again without EDNS, and learned",
 			   asked_again_without_edns),
+		IN_FIXTURE("D046 D134 what such a server says to DO is not kept", plain_answers_to_do_are_not_kept),
 		IN_FIXTURE("D046 other errors are no reason to, and nothing counts against the server",
 			   not_every_formerr_blames_edns),
 	};
