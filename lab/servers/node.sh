@@ -17,11 +17,10 @@ node_listen() {
 	echo "{ address = \"$(host_ipv4 "$1")\"; }"
 }
 
-# No preempt delay, so that a drill need not wait for what it broke to come back, and takes it as it comes.
 node_vrrp() {
 	[ "$VIP_CS" = 0 ] || cat <<-END
 		vrrp = ( { interface = "eth0"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;
-		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = 0; } );
+		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = $PREEMPT_DELAY; } );
 	END
 }
 
