@@ -83,6 +83,7 @@ static FILE *create(const char *name)
 
 struct parts {
 	const char *listen, *auth, *rec, *routes, *more;	/* NULL = as usual */
+	const char *acl, *edns;		/* more keys of these groups */
 };
 
 static int try_load(const struct parts *parts, struct config **config, char *error, size_t size)
@@ -92,13 +93,13 @@ static int try_load(const struct parts *parts, struct config **config, char *err
 
 	snprintf(listen, sizeof(listen), "{ address = \"127.0.0.1\"; port = %u; }", port_a);
 	fprintf(out, "node = { name = \"n1\"; io = \"socket\"; version_text = \"v\"; };\n"
-		     "listen = ( %s );\nacl = { recursive = [ \"192.0.2.0/24\" ]; };\n"
-		     "edns = { size = 1000; }; tcp = { idle_ms = 3000; connections = 7; };\n"
+		     "listen = ( %s );\nacl = { recursive = [ \"192.0.2.0/24\" ]; %s };\n"
+		     "edns = { size = 1000; %s }; tcp = { idle_ms = 3000; connections = 7; };\n"
 		     "pools = ( { name = \"auth\"; kind = \"authoritative\"; servers = ( %s );\n"
 		     "probe = { name = \"Example.org\"; fall = 4; }; },\n"
 		     "{ name = \"rec\"; kind = \"recursive\"; policy = \"round-robin\"; timeout_ms = 900; servers = ( %s ); } );\n"
 		     "routes = ( %s );\n%s\n",
-		parts->listen ? parts->listen : listen,
+		parts->listen ? parts->listen : listen, parts->acl ? parts->acl : "", parts->edns ? parts->edns : "",
 		parts->auth ? parts->auth : "{ address = \"192.0.2.53\"; }",
 		parts->rec ? parts->rec : "{ address = \"192.0.2.54\"; }, { address = \"192.0.2.53\"; }",
 		parts->routes ? parts->routes : "{ suffixes = [ \"example.org\" ]; pool = \"auth\"; },\n"
@@ -201,6 +202,35 @@ static void snapshot_is_complete(void **state)
 	assert_int_equal(conf->tcp_idle_ms, 3000);
 	assert_int_equal(conf->tcp_connections, 7);
 	assert_int_equal(servers_in_use(), 3);	/* one address in two pools is two servers */
+	dp_conf_free(conf);
+}
+
+static void rules_are_as_set(void **state)
+{
+	struct addr inside = addr_from_v4(htonl(0xc0000207)), outside = addr_from_v4(htonl(0xc6336407));
+	struct dp_conf *conf = build(&(struct parts){ 0 }, NULL);
+
+	(void)state;
+	assert_int_equal(conf->rules.any[POOL_RECURSIVE], DP_ANY_TRUNCATE);
+	assert_int_equal(conf->rules.any[POOL_AUTHORITATIVE], DP_ANY_TRUNCATE);
+	assert_false(conf->rules.rd0_from_cache || conf->rules.ignore_trailing);
+	assert_true(conf->rules.edns_fallback);
+	assert_false(dp_acl_allows(conf->update_acl, &inside));
+	assert_int_equal(conf->nsid_len, 2);
+	assert_memory_equal(conf->nsid, "n1", 2);
+	dp_conf_free(conf);
+
+	conf = build(&(struct parts){
+		.more = "rules = { any = { recursive = \"hinfo\"; authoritative = \"forward\"; }; rd0 = \"cache-only\";"
+			" trailing = \"ignore\"; edns_fallback = false; };",
+		.acl = "update = [ \"192.0.2.0/24\" ];", .edns = "nsid = \"\";" }, NULL);
+	assert_int_equal(conf->rules.any[POOL_RECURSIVE], DP_ANY_HINFO);
+	assert_int_equal(conf->rules.any[POOL_AUTHORITATIVE], DP_ANY_FORWARD);
+	assert_true(conf->rules.rd0_from_cache && conf->rules.ignore_trailing);
+	assert_false(conf->rules.edns_fallback);
+	assert_true(dp_acl_allows(conf->update_acl, &inside));
+	assert_false(dp_acl_allows(conf->update_acl, &outside));
+	assert_int_equal(conf->nsid_len, 0);
 	dp_conf_free(conf);
 }
 
@@ -417,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		FRESH("everything the data plane needs is in the snapshot", snapshot_is_complete),
+		FRESH("D027 D046 D051 D112 D114 D117 rules, NSID and acl.update are as set, and safe by default", rules_are_as_set),
 		FRESH("V057 listen entries of virtual addresses have their router's lease", virtual_addresses_have_leases),
 		FRESH("D100 D102 D103 routes, escapes and the root suffix lead to the pool", routes_lead_to_pools),
 		FRESH("a reload keeps sockets and servers that stay", reload_shares_what_stays),
