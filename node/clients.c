@@ -33,7 +33,10 @@ enum {
 	TICK_MS = 1000,
 	TOP_DEFAULT = 20,
 	BLOCK_MAX_S = 365 * 86400,
+	LOGGED_MAX = 8,			/* automatic blocks named in one second */
 };
+
+_Static_assert(CONFIG_DENY_MAX + CLIENTS_BLOCKS_MAX <= STEER_BLOCKS_MAX, "the filter has room for all");
 
 struct block {
 	struct prefix prefix;
@@ -232,12 +235,23 @@ static bool is_too_much(struct clients *c, const struct dp_offender *row)
 	       !clients_blocked_by(c, &row->prefix);
 }
 
-static bool block_offenders(struct clients *c, uint64_t now_ns)
+static void log_automatic(const struct dp_offender *row, unsigned nth, uint32_t seconds)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	if (nth < LOGGED_MAX)
+		log_info("clients: %s asked %u times in a second, blocked for %u s",
+			 prefix_format(&row->prefix, text, sizeof(text)), row->rate, seconds);
+	else if (nth == LOGGED_MAX)
+		log_info("clients: and others; \"tandemctl clients blocked\" lists them");
+}
+
+/* How many. */
+static unsigned block_offenders(struct clients *c, uint64_t now_ns)
 {
 	const struct config_block *how = &c->node->config->block;
 	size_t n = how->automatic ? read_offenders(c, now_ns) : 0;
-	char text[PREFIX_TEXT_MAX];
-	bool any = false;
+	unsigned begun = 0;
 
 	for (size_t i = 0; i < n && c->n < CLIENTS_BLOCKS_MAX; i++) {
 		const struct dp_offender *row = &c->rows[i];
@@ -245,43 +259,47 @@ static bool block_offenders(struct clients *c, uint64_t now_ns)
 				       .until_ns = now_ns + (uint64_t)how->seconds * CLOCK_NS_PER_S,
 				       .automatic = true };
 
-		if (!is_too_much(c, row) || add_block(c, &block))
-			continue;
-		log_info("clients: %s asked %u times in a second, blocked for %u s",
-			 prefix_format(&row->prefix, text, sizeof(text)), row->rate, how->seconds);
-		any = true;
+		if (is_too_much(c, row) && add_block(c, &block) == 0)
+			log_automatic(row, begun++, how->seconds);
 	}
-	return any;
+	return begun;
 }
 
-static bool end_blocks(struct clients *c, uint64_t now_ns)
+static unsigned end_blocks(struct clients *c, uint64_t now_ns)
 {
-	bool any = false;
+	unsigned ended = 0;
 
 	for (size_t i = c->n; i-- > 0;) {
 		if (!c->block[i].until_ns || c->block[i].until_ns > now_ns)
 			continue;
 		remove_block(c, &c->block[i]);
-		any = true;
+		ended++;
 	}
-	return any;
+	return ended;
 }
 
 static void on_tick(struct loop_timer *timer, uint64_t now_ns)
 {
 	struct clients *c = (struct clients *)((char *)timer - offsetof(struct clients, tick));
-	bool ended = end_blocks(c, now_ns), begun = block_offenders(c, now_ns);
+	unsigned changes = end_blocks(c, now_ns) + block_offenders(c, now_ns);
 
-	if (ended || begun)
+	if (changes)
 		publish(c);
 	loop_timer_start(&c->node->loop, timer, now_ns + (uint64_t)TICK_MS * CLOCK_NS_PER_MS);
 }
 
 /* ---- commands ---- */
 
-static json_t *top_object(const struct clients *c, const struct dp_offender *row)
+/* The worker's clock may be a moment ahead. */
+static uint32_t ago_s(const struct clients *c, uint32_t then_s)
 {
 	uint32_t now_s = (uint32_t)(c->node->loop.now_ns / CLOCK_NS_PER_S);
+
+	return now_s > then_s ? now_s - then_s : 0;
+}
+
+static json_t *top_object(const struct clients *c, const struct dp_offender *row)
+{
 	const char *by = clients_blocked_by(c, &row->prefix);
 	json_t *object = json_object();
 	char text[PREFIX_TEXT_MAX];
@@ -291,8 +309,8 @@ static json_t *top_object(const struct clients *c, const struct dp_offender *row
 	document_count(object, "limited_rate", row->limited_rate);
 	document_count(object, "queries", row->queries);
 	document_count(object, "limited", row->limited);
-	document_count(object, "first_seen_s", now_s - row->first_s);
-	document_count(object, "last_seen_s", now_s > row->last_s ? now_s - row->last_s : 0);
+	document_count(object, "first_seen_s", ago_s(c, row->first_s));
+	document_count(object, "last_seen_s", ago_s(c, row->last_s));
 	document_flag(object, "blocked", by);
 	document_text(object, "blocked_by", by ? by : "");
 	return object;
