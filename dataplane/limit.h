@@ -117,8 +117,8 @@ struct dp_limit_slips {
 	uint8_t dropped[DP_LIMIT_SLIP_SLOTS];
 };
 
-/* Charges the query. now_ns is monotonic; workers' clocks may differ by a batch. Unless it passes, *over is the prefix
- * whose limit it is over. Any number of threads at a time. */
+/* Charges the query. now_ns is monotonic; workers' clocks may differ by a batch. Unless it passes, *over is the
+ * prefix whose limit it is over. Any number of threads at a time. */
 enum dp_limit_verdict dp_limit_judge(struct dp_limit *limit, const struct dp_limit_rules *rules,
 				     const struct dp_limit_ask *ask, uint64_t now_ns, struct dp_limit_slips *slips,
 				     struct prefix *over);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * offender.h - who asks most: the busiest client prefixes of one worker, in a table of fixed size. Queries within their
- * limit are counted by sample, those over it each. Written by the worker, read by the control thread.
+ * offender.h - who asks most: the busiest client prefixes of one worker, in a table of fixed size. Queries within
+ * their limit are counted by sample, those over it each. Written by the worker, read by the control thread.
  */
 #ifndef DATAPLANE_OFFENDER_H
 #define DATAPLANE_OFFENDER_H
