@@ -138,16 +138,23 @@ static bool is_fresh(const struct dp_cache_entry *entry, uint32_t now)
 	return now - entry->stored < entry->expires - entry->stored;
 }
 
-static bool same_question(const struct dp_cache_entry *entry, uint64_t hash, uint16_t type, uint16_t pool,
-			  uint8_t flags, const uint8_t *name, uint8_t name_len)
+static bool has_key(const struct dp_cache_entry *entry, const struct dp_cache_key *key)
 {
-	return entry->hash == hash && entry->type == type && entry->pool == pool && entry->key_flags == flags &&
-	       entry->name_len == name_len && memcmp(entry->data, name, name_len) == 0;
+	return entry->hash == key->hash && entry->type == key->type && entry->pool == key->pool &&
+	       entry->key_flags == key_flags(key->cd, key->dnssec_ok) && entry->name_len == key->name_len &&
+	       memcmp(entry->data, key->name, key->name_len) == 0;
 }
 
-static bool same_key(const struct dp_cache_entry *a, const struct dp_cache_entry *b)
+/* The first place from `from` on whose entry has the key, and its word; PLACES if none. */
+static unsigned find_key(const struct dp_cache *cache, const struct pair *pair, const struct dp_cache_key *key,
+			 unsigned from, uint64_t *word)
 {
-	return same_question(a, b->hash, b->type, b->pool, b->key_flags, b->data, b->name_len);
+	for (unsigned i = from; i < PLACES; i++) {
+		*word = load(&pair->word[i]);
+		if (has_tag(*word, key->hash) && has_key(entry_of(cache, *word), key))
+			return i;
+	}
+	return PLACES;
 }
 
 static uint32_t size_of(unsigned name_len, unsigned ttls, unsigned body_len)
@@ -205,23 +212,17 @@ static void note_use(_Atomic uint64_t *place, uint64_t word)
 const struct dp_cache_entry *dp_cache_find(struct dp_cache *cache, const struct dp_cache_key *key, uint32_t now)
 {
 	struct pair *pair = pair_of(cache, key->hash);
-	uint8_t flags = key_flags(key->cd, key->dnssec_ok);
+	const struct dp_cache_entry *entry;
+	uint64_t word;
+	unsigned at = find_key(cache, pair, key, 0, &word);
 
-	for (unsigned i = 0; i < PLACES; i++) {
-		uint64_t word = load(&pair->word[i]);
-		const struct dp_cache_entry *entry;
-
-		if (!has_tag(word, key->hash))
-			continue;
-		entry = entry_of(cache, word);
-		if (!same_question(entry, key->hash, key->type, key->pool, flags, key->name, key->name_len))
-			continue;
-		if (!is_fresh(entry, now))
-			return NULL;
-		note_use(&pair->word[i], word);
-		return entry;
-	}
-	return NULL;
+	if (at == PLACES)
+		return NULL;
+	entry = entry_of(cache, word);
+	if (!is_fresh(entry, now))
+		return NULL;
+	note_use(&pair->word[at], word);
+	return entry;
 }
 
 /* ---- making room ---- */
@@ -355,18 +356,6 @@ static void make_room(struct dp_cache *cache, unsigned writer, uint32_t size, ui
 
 /* ---- storing ---- */
 
-/* The first place from `from` on whose entry has the same key; PLACES if none. */
-static unsigned find_same(const struct dp_cache *cache, const struct pair *pair, const struct dp_cache_entry *entry,
-			  unsigned from, uint64_t *word)
-{
-	for (unsigned i = from; i < PLACES; i++) {
-		*word = load(&pair->word[i]);
-		if (has_tag(*word, entry->hash) && same_key(entry_of(cache, *word), entry))
-			return i;
-	}
-	return PLACES;
-}
-
 static unsigned find_empty(const struct pair *pair)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
@@ -401,29 +390,27 @@ static unsigned find_least(const struct dp_cache *cache, const struct pair *pair
 }
 
 /* Two writers may have put the same key into two places; the first one stays. */
-static void remove_twins(struct dp_cache *cache, unsigned writer, struct pair *pair,
-			 const struct dp_cache_entry *entry)
+static void remove_twins(struct dp_cache *cache, unsigned writer, struct pair *pair, const struct dp_cache_key *key)
 {
 	uint64_t word;
-	unsigned first = find_same(cache, pair, entry, 0, &word), at = first;
+	unsigned first = find_key(cache, pair, key, 0, &word), at = first;
 
 	for (unsigned i = 0; i < TRIES_MAX && at < PLACES; i++) {
-		at = find_same(cache, pair, entry, first + 1, &word);
+		at = find_key(cache, pair, key, first + 1, &word);
 		if (at < PLACES && exchange(&pair->word[at], &word, 0))
 			count(cache, writer, COUNT_REMOVED);
 	}
 }
 
-/* Puts the entry in place of what has its key, else in an empty place, else in that of the least. */
-static bool publish(struct dp_cache *cache, unsigned writer, const struct dp_cache_entry *entry, unsigned uses,
-		    uint32_t now)
+/* Puts the entry's word in place of what has the key, else in an empty place, else in that of the least. */
+static bool publish(struct dp_cache *cache, unsigned writer, const struct dp_cache_key *key, uint64_t own, uint32_t now)
 {
-	struct pair *pair = pair_of(cache, entry->hash);
-	uint64_t own = word_of(cache, entry, uses), word = 0;
+	struct pair *pair = pair_of(cache, key->hash);
+	uint64_t word;
 
 	for (unsigned i = 0; i < TRIES_MAX; i++) {
 		enum count what = COUNT_REPLACED;
-		unsigned at = find_same(cache, pair, entry, 0, &word);
+		unsigned at = find_key(cache, pair, key, 0, &word);
 
 		if (at == PLACES) {
 			what = COUNT_ADDED;
@@ -438,7 +425,7 @@ static bool publish(struct dp_cache *cache, unsigned writer, const struct dp_cac
 			continue;
 		count(cache, writer, what);
 		if (what != COUNT_REPLACED)
-			remove_twins(cache, writer, pair, entry);
+			remove_twins(cache, writer, pair, key);
 		return true;
 	}
 	return false;
@@ -478,22 +465,16 @@ static void fill(struct dp_cache_entry *entry, const struct dp_cache_key *key, c
 /* Was this key asked before, in what is there now or in what left not long ago? Then it skips probation. */
 static enum dp_room room_for(struct dp_cache *cache, const struct dp_cache_key *key, unsigned *uses)
 {
-	const struct pair *pair = pair_of(cache, key->hash);
-	uint8_t flags = key_flags(key->cd, key->dnssec_ok);
+	uint64_t word;
+	unsigned at = find_key(cache, pair_of(cache, key->hash), key, 0, &word);
 
 	*uses = 0;
-	for (unsigned i = 0; i < PLACES; i++) {
-		uint64_t word = load(&pair->word[i]);
-
-		if (!has_tag(word, key->hash) || !same_question(entry_of(cache, word), key->hash, key->type, key->pool,
-								flags, key->name, key->name_len))
-			continue;
-		if (!uses_of(word))
-			return DP_ROOM_PROBATION;
-		*uses = uses_of(word) - 1;
-		return DP_ROOM_MAIN;
-	}
-	return take_ghost(cache, key->hash) ? DP_ROOM_MAIN : DP_ROOM_PROBATION;
+	if (at == PLACES)
+		return take_ghost(cache, key->hash) ? DP_ROOM_MAIN : DP_ROOM_PROBATION;
+	if (!uses_of(word))
+		return DP_ROOM_PROBATION;
+	*uses = uses_of(word) - 1;
+	return DP_ROOM_MAIN;
 }
 
 bool dp_cache_store(struct dp_cache *cache, unsigned writer, const struct dp_cache_key *key, const uint8_t *msg,
@@ -513,7 +494,7 @@ bool dp_cache_store(struct dp_cache *cache, unsigned writer, const struct dp_cac
 	if (!entry)
 		goto no_room;
 	fill(entry, key, msg, body_len, answer, ttls, now);
-	if (!publish(cache, writer, entry, uses, now)) {
+	if (!publish(cache, writer, key, word_of(cache, entry, uses), now)) {
 		dp_arena_give_back(cache->arena, writer, room, size);
 		goto no_room;
 	}

@@ -378,6 +378,36 @@ static void test_prefault(void **state)
 	assert_true(resident() - before < 2 * MIB);
 }
 
+/* A million answers of 100 octets: what each takes with all that belongs to it. */
+static void test_a_million(void **state)
+{
+	enum { NAMES = 1000 * 1000, MEMORY = 152 * 1000 * 1000, HUNDRED = 50 };
+	uint64_t before = resident(), found = 0;
+	struct dp_cache *cache = open_cache(MEMORY, 1);
+	struct dp_cache_stats s;
+
+	(void)state;
+	for (uint64_t number = NAMES; number < 2 * NAMES; number++)
+		assert_true(answer_store(cache, 0, &scratch, number, 0, HUNDRED, LIFE_S, 0));
+	assert_int_equal(scratch.len, 100);
+	for (uint64_t number = NAMES; number < 2 * NAMES; number++) {
+		const struct dp_cache_entry *entry = answer_find(cache, number, 0);
+
+		assert_true(!entry || answer_whole(entry, number));
+		found += entry != NULL;
+	}
+	s = stats_of(cache);
+	print_message("# %llu found, %llu crowded, index %.2f full, %.1f MB resident\n", (unsigned long long)found,
+		      (unsigned long long)s.crowded, (double)s.entries / (double)s.index_slots,
+		      (double)(resident() - before) / 1e6);
+	assert_true(found > NAMES - NAMES / 50);
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+	assert_true(resident() - before < MEMORY + MIB);
+#endif
+	assert_books(cache);
+	dp_cache_close(cache);
+}
+
 struct hits { uint64_t asked, hit; };
 
 /* Asks as a resolver's client would: what is not there comes from the server. */
@@ -698,6 +728,7 @@ int main(void)
 		CASE("where a hash's places are full the expired go, then the unused, then the oldest", test_crowded),
 		CASE("too little or too much memory is an error that names the key", test_too_little),
 		CASE("prefault takes all memory, close gives it back", test_prefault),
+		CASE("a million answers of 100 octets are held in 152 MB", test_a_million),
 		CASE("D148 3,000,000 names asked: memory within 8 MiB, over 95 % hits of 10,000 hot names", test_flood),
 		CASE("D148 room is made at every store when every entry is in use", test_all_hot),
 		CASE("expired entries are not kept on, however much they were used", test_expired_go),
