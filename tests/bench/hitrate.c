@@ -352,9 +352,8 @@ static void run_cost(uint32_t names)
 	random_state = 2;
 	printf("store, room to spare     %6.1f ns\n", time_store(cache, 0, names));
 	dp_cache_stats(cache, &stats);
-	printf("octets an entry          %6.1f (%zu of answer; arena used and its share of the index)\n",
-	       (double)stats.arena_used * (double)stats.memory /
-	       (double)(stats.segments * (stats.arena_used / (stats.segments - stats.resting))) / (double)stats.entries,
+	printf("octets an entry          %6.1f (%zu of answer), with its share of the index\n",
+	       (double)stats.memory * (stats.segments - stats.resting) / stats.segments / (double)stats.entries,
 	       scratch.len);
 	printf("find, all names          %6.1f ns with prefetching passes, ", time_find(cache, names, &found));
 	printf("%.1f without\n", time_find_alone(cache, 0, names, &found));
