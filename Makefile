@@ -177,7 +177,7 @@ help:
 	@echo 'check        install what is missing, build, run all tests (root: namespaces and XDP)'
 	@echo 'unit system  parts of it'
 	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
-	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root)'
+	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root); BENCH="hit miss": parts'
 	@echo 'steady       how short the interval of advertisements may be on this machine (root)'
 	@echo 'drills       every drill many times, on namespaces; writes lab/DRILLS.md (root)'
 	@echo 'fuzz         the parsers under libFuzzer for a bounded time'

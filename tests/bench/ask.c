@@ -13,6 +13,7 @@
  *   order=WORD   turn: one after the other; random: each alike; zipf: the k-th 1/k as often as the first (turn)
  *   from=ADDRESS of the first client
  *   clients=N    how many addresses from there on (1), each alike
+ *   spread=N     from one to the next (1)
  *
  * For each stream a line of JSON: sent, answered (NOERROR), truncated, failed (another rcode), lost, seconds, and of
  * the answered ones the percentiles of the time from just before the system call that sent a batch of queries to the
@@ -64,7 +65,7 @@ struct query {
 } __attribute__((packed));
 
 struct stream {
-	uint64_t rate, queries, names, first, step, clients;
+	uint64_t rate, queries, names, first, step, clients, spread;
 	enum order order;
 	uint32_t from;			/* host order */
 	uint8_t question[NAME_MAX_LEN + 4];
@@ -186,7 +187,7 @@ static void write_query(struct stream *s, struct query *q, uint64_t n)
 	q->header[0] = (uint8_t)(slot >> 8);
 	q->header[1] = (uint8_t)slot;
 	q->udp.source = htons((uint16_t)(ASK_PORT_FIRST + (slot >> 16)));
-	q->ip.saddr = htonl(s->from + (uint32_t)random_below(s, s->clients));
+	q->ip.saddr = htonl(s->from + (uint32_t)(random_below(s, s->clients) * s->spread));
 	q->ip.check = 0;
 	q->ip.check = checksum_of(add_words(0, &q->ip, sizeof(q->ip)));
 	q->udp.check = 0;
@@ -403,6 +404,8 @@ static void set_key(struct stream *s, const char *key, const char *value)
 		s->step = number(key, value, 1, NUMBERS_MAX);
 	else if (!strcmp(key, "clients"))
 		s->clients = number(key, value, 1, 1 << 28);
+	else if (!strcmp(key, "spread"))
+		s->spread = number(key, value, 1, 1 << 24);
 	else if (!strcmp(key, "order"))
 		set_order(s, value);
 	else if (!strcmp(key, "from") && inet_pton(AF_INET, value, &address) == 1)
@@ -431,7 +434,7 @@ static void add_stream(char *text, uint64_t seconds)
 
 	if (n_streams == ASK_STREAMS_MAX)
 		die("up to %d streams", ASK_STREAMS_MAX);
-	*s = (struct stream){ .queries = UINT64_MAX, .names = 1, .step = 1, .clients = 1,
+	*s = (struct stream){ .queries = UINT64_MAX, .names = 1, .step = 1, .clients = 1, .spread = 1,
 			      .random = 0x9e3779b97f4a7c15 + n_streams };
 	n_streams++;
 	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * instructions.c - what one missed query costs in user-space instructions: frames of a recorded batch through
- * parse, the passes, and headers written anew, there and back. Under callgrind only queries_in() and answers_in() are
- * counted (--toggle-collect); tests/bench/instructions does that. The hash keys are fixed, so the count repeats.
+ * instructions.c - what one query costs in user-space instructions and cycles: frames of a recorded batch through
+ * parse, the passes, and headers written anew.
+ *
+ *      instructions miss       forwarded and its answer relayed; there is no cache
+ *      instructions stored     the same with names that are new in every batch; the cache is asked and gets the answers
+ *      instructions hit        answered from the cache
+ *
+ * Under callgrind only queries_in() and answers_in() are counted (--toggle-collect); tests/system/test_instructions does
+ * that. The hash keys are fixed, so the count repeats. Prints how many queries were counted, and the median of the
+ * cycles (time stamp counter) of a batch of 64.
  */
 #include <stdio.h>
+#include <x86intrin.h>
 
 #include "tests/dataplane/fixture.h"
 
-enum { BATCH = 64, ROUNDS = 64, HEAD = 256, FRAME = 2048 };
+enum { BATCH = 64, ROUNDS = 256, HEAD = 256, FRAME = 2048, CACHE_MEMORY = 64 << 20 };
 
 static uint8_t frames[BATCH][FRAME];		/* worked on in place, as on the rings */
 static uint8_t recorded[BATCH][FRAME];
@@ -78,7 +86,7 @@ static struct dp_packet *read_frame(uint8_t *frame, uint32_t len, struct dp_pack
 __attribute__((noinline)) void queries_in(struct dp_worker *worker);
 __attribute__((noinline)) void answers_in(struct dp_worker *worker);
 
-void queries_in(struct dp_worker *worker)
+static void take_queries(struct dp_worker *worker)
 {
 	dp_passes_begin(worker, fx.now_ns);
 	for (unsigned i = 0; i < BATCH; i++)
@@ -87,7 +95,7 @@ void queries_in(struct dp_worker *worker)
 	dp_passes_housekeeping(worker);
 }
 
-void answers_in(struct dp_worker *worker)
+static void take_answers(struct dp_worker *worker)
 {
 	unsigned n = n_sent;
 
@@ -101,15 +109,25 @@ void answers_in(struct dp_worker *worker)
 	dp_passes_housekeeping(worker);
 }
 
+void queries_in(struct dp_worker *worker)
+{
+	take_queries(worker);
+}
+
+void answers_in(struct dp_worker *worker)
+{
+	take_answers(worker);
+}
+
 /* 64 queries: names of three labels and different lengths and cases, half of them with EDNS. */
-static void record(void)
+static void record(unsigned first)
 {
 	struct dp_flow flow = { .peer = fx.conf.listen[0].endpoint.addr, .peer_port = 53 };
 	uint8_t *payload;
 	char name[64];
 
 	for (unsigned i = 0; i < BATCH; i++) {
-		snprintf(name, sizeof(name), "Host%u.some-Domain%u.%s", i * 977, i, i % 8 ? "com" : "example.net");
+		snprintf(name, sizeof(name), "Host%u.some-Domain%u.%s", (first + i) * 977, i, i % 8 ? "com" : "example.net");
 		payload = recorded[i] + HEAD + 42;
 		flow.own = fx_addr("10.2.3.4");
 		flow.own_port = (uint16_t)(2000 + i);
@@ -142,25 +160,72 @@ static void serve(void)
 	}
 }
 
-int main(void)
+/* Fills the cache with what is recorded, uncounted. */
+static void warm_up(void)
 {
+	memcpy(frames, recorded, sizeof(frames));
+	take_queries(fx.worker);
+	serve();
+	take_answers(fx.worker);
+	n_sent = 0;
+}
+
+static uint64_t measure_round(void)
+{
+	uint64_t begin, spent;
+
+	memcpy(frames, recorded, sizeof(frames));
+	fx.now_ns += CLOCK_NS_PER_MS;
+	begin = __rdtsc();
+	queries_in(fx.worker);
+	spent = __rdtsc() - begin;
+	if (fx_count(DP_COUNT_HIT) == 0) {
+		serve();
+		begin = __rdtsc();
+		answers_in(fx.worker);
+		spent += __rdtsc() - begin;
+	}
+	n_sent = 0;
+	return spent;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+	static uint64_t cycles[ROUNDS];
+	const char *what = argc == 2 ? argv[1] : "";
+	bool hit = !strcmp(what, "hit"), stored = !strcmp(what, "stored");
+	enum dp_counter outcome = hit ? DP_COUNT_HIT : DP_COUNT_FORWARDED_ANSWERED;
+
+	if (!hit && !stored && strcmp(what, "miss")) {
+		fprintf(stderr, "instructions miss | stored | hit\n");
+		return 2;
+	}
 	fx_up(10);
 	fx.worker->io = &bench_io;
-	record();
+	if (hit || stored)
+		fx_cache(CACHE_MEMORY);
+	record(0);
+	if (hit)
+		warm_up();
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		memcpy(frames, recorded, sizeof(frames));
-		queries_in(fx.worker);
-		serve();
-		answers_in(fx.worker);
-		n_sent = 0;
-		fx.now_ns += CLOCK_NS_PER_MS;
+		if (stored)
+			record(round * BATCH);
+		cycles[round] = measure_round();
 	}
-	if (fx_count(DP_COUNT_FORWARDED_ANSWERED) != (uint64_t)BATCH * ROUNDS) {
-		fprintf(stderr, "instructions: only %llu of %u queries were answered\n",
-			(unsigned long long)fx_count(DP_COUNT_FORWARDED_ANSWERED), BATCH * ROUNDS);
+	if (fx_count(outcome) != (uint64_t)BATCH * ROUNDS) {
+		fprintf(stderr, "instructions: only %llu of %u queries were answered as they should be\n",
+			(unsigned long long)fx_count(outcome), BATCH * ROUNDS);
 		return 1;
 	}
-	printf("%u\n", BATCH * ROUNDS);
+	qsort(cycles, ROUNDS, sizeof(*cycles), compare);
+	printf("%u %llu\n", BATCH * ROUNDS, (unsigned long long)cycles[ROUNDS / 2]);
 	fx_down();
 	return 0;
 }

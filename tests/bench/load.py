@@ -24,7 +24,6 @@ HOPELESS_QPS = 1000
 START_TRIES = 3
 CLIENTS = "10.99.4.1"   # the first of them, where there are many
 FILL_QPS = 100000
-FILL_AGAIN = 3
 
 
 class Sample:
@@ -86,13 +85,16 @@ class Asker:
         return {"names": count, "first": self.fresh - count}
 
     def fill(self, name, names, **keys):
-        """Each of these names is asked until it was answered in one go without loss, or nearly; it is then cached by
-        whatever can cache it."""
-        for _ in range(FILL_AGAIN):
-            result, = self.ask(60 + names // FILL_QPS * 4, stream(FILL_QPS, name, names=names, queries=names, **keys))
+        """Each of these names is asked once and answered, but for a few; it is then cached by whatever can cache it.
+        Again and slower while too many are lost."""
+        qps = FILL_QPS
+        while qps > HOPELESS_QPS:
+            seconds = 4 * names // qps + 10
+            result, = self.ask(seconds, stream(qps, name, names=names, queries=names, **keys))
             if result.loss <= LOSS_MAX:
                 return
-        raise BenchError(f"{100 * result.loss:.1f} % of {names} names are not answered at {FILL_QPS} q/s")
+            qps //= 2
+        raise BenchError(f"{100 * result.loss:.1f} % of {names} names are not answered at {2 * qps} q/s")
 
 
 def cpu_us_per_query(process, ask):

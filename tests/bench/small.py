@@ -4,6 +4,8 @@ goes down."""
 
 import json
 import os
+import re
+import statistics
 import subprocess
 import time
 
@@ -17,6 +19,7 @@ REPEATS = 5
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 DRILL_QPS, DRILL_S = 5000, 180
+POLICY_NAMES, POLICIES = 100000, ("ours", "lru", "random")
 
 
 READ_MORE = ("leased-redirect", "blocked-drop", "query-beside-blocks")
@@ -42,6 +45,41 @@ def bench_start(topology, build):
     targets = report.Targets()
     targets.add("tandemd started, first answer", times_ms, at_most=1000, unit=" ms")
     return targets.render()
+
+
+INSTRUCTIONS = {"miss": "missed, without a cache", "stored": "missed and stored", "hit": "answered from the cache"}
+BATCH = 64
+
+
+def bench_instructions(_, build):
+    """The kept numbers have a test of their own."""
+    rows = []
+    for line in run(os.path.join(TOP, "tests", "system", "test_instructions"), "--print", timeout=120).splitlines():
+        case, count = line.split()
+        cycles = statistics.median(int(run(f"{build}/tests/bench/instructions", case).split()[1])
+                                   for _ in range(REPEATS))
+        rows.append((INSTRUCTIONS[case], count, report.number(cycles), report.number(cycles / BATCH)))
+    header = ("a query", "instructions", f"cycles of a batch of {BATCH}", "cycles of a query")
+    return report.table(header, rows) + "\nOf this program, without the kernel's part; frames are in the processor's " \
+        "cache. Instructions by callgrind, cycles by the time stamp counter.\n"
+
+
+def bench_limit(_, build):
+    rows = [line.split() for line in run(f"{build}/tests/bench/limit", timeout=240).splitlines()]
+    return report.table(("levels", "clients", "what they do", "ns a query"), rows)
+
+
+def bench_policy(_, build):
+    """hitrate's table, one row a flood."""
+    shares = {}
+    for line in run(f"{build}/tests/bench/hitrate", str(POLICY_NAMES), timeout=240).splitlines():
+        match = re.match(r" *(\d+) % +(\w+) +([\d.]+ %) +([\d.]+ %)", line)
+        if match:
+            shares.setdefault(match[1], {})[match[2]] = match[3], match[4]
+    header = ("asked once", *(f"{name}, {which}" for name in POLICIES for which in ("all", "first 1000")))
+    rows = [(f"{flood} %", *(share for name in POLICIES for share in by_name[name])) for flood, by_name in shares.items()]
+    return f"{report.table(header, rows)}\nShare of hits: {POLICY_NAMES:,} names by Zipf's law, room for a tenth of " \
+           "them, beside exact least recently used and replacement at random of as many entries.\n"
 
 
 def bench_down(_, build):

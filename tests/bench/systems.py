@@ -18,7 +18,7 @@ listen = ( {listen} );
 acl = {{ recursive = [ "10.0.0.0/8", "fd99:1::/64" ]; }};
 pools = ( {{ name = "server"; kind = "recursive"; servers = ( {{ address = "{server}"; }} ); {pool} }} );
 routes = ( {{ suffixes = [ "." ]; {file} pool = "server"; }} );
-cache = {{ memory = "{memory}"; }};
+cache = {{ memory = "{memory}"; prefault = {prefault}; }};
 control = {{ socket = "{socket}"; group = "root"; }};
 {more}
 """
@@ -61,14 +61,14 @@ class Tandem(System):
     """suffix_file: more suffixes of the only route. pool, more: further keys of the pool and of the file."""
     name = "tandem"
 
-    def __init__(self, topology, build, *, workers=1, memory="512M", addresses=(CLIENT_SIDE,), suffix_file=None,
-                 pool="", more=""):
+    def __init__(self, topology, build, *, workers=1, memory="512M", prefault=False, addresses=(CLIENT_SIDE,),
+                 suffix_file=None, pool="", more=""):
         self.build = build
         self.socket = topology.path("control.sock")
         self.config = topology.write_new("tandem.conf", TANDEM_CONF.format(
             workers=workers, listen=", ".join(f'{{ address = "{address}"; }}' for address in addresses),
             server=SERVER, pool=pool, file=f'file = "{suffix_file}";' if suffix_file else "", memory=memory,
-            socket=self.socket, more=more))
+            prefault=str(prefault).lower(), socket=self.socket, more=more))
         super().__init__(topology, (f"{build}/tandemd", "--config", self.config))
 
     def refusal(self):

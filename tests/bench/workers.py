@@ -10,7 +10,7 @@ from topology import Topology
 GUESS_QPS, RATE_S = 200000, 2
 HIT_NAMES, WARM_QPS = 10000, 20000
 # For the share of hits: more names than are asked often
-NAME, NAMES, QPS, SECONDS = "n%.bench.example", 100000, 20000, 5
+NAME, NAMES, QPS, LEAD_S, SECONDS = "n%.bench.example", 100000, 20000, 3, 5
 
 
 def bench_workers(_, build):
@@ -30,8 +30,8 @@ def bench_workers(_, build):
                 at_least=-0.5, unit=" %")
     targets.add("answers handed to the other worker, of those from the server", [100 * share for share in handed],
                 unit=" %")
-    return f"{targets.render()}\nThe share: {NAMES:,} names by Zipf's law from an empty cache, {QPS:,} q/s for " \
-           f"{SECONDS} s. The generator, the server and the workers share the machine's cores.\n"
+    return f"{targets.render()}\nThe share: {NAMES:,} names by Zipf's law, {QPS:,} q/s, from an empty cache " \
+           f"{LEAD_S} s before. The generator, the server and the workers share the machine's cores.\n"
 
 
 def clean_rates(topology, tandems):
@@ -54,16 +54,18 @@ def clean_rates(topology, tandems):
 
 def hit_shares(asker, server, tandems):
     """By the number of workers; and which part of the server's answers two workers handed over."""
+    names = stream(QPS, NAME, names=NAMES, order="zipf", clients=200)
     shares, handed = {count: [] for count in tandems}, []
     for number in rounds(60):
         for count in sorted(tandems, reverse=number % 2 == 0):
             with tandems[count].running():
+                asker.ask(LEAD_S, names)
                 before = server.asked().get("n", 0)
-                sent, = asker.ask(SECONDS, stream(QPS, NAME, names=NAMES, order="zipf", clients=200))
+                sent, = asker.ask(SECONDS, names)
                 missed = server.asked().get("n", 0) - before
                 counters = tandems[count].ctl("counters")["counters"]
             shares[count].append(1 - missed / sent.sent)
             say(f"  {count} workers {100 * shares[count][-1]:.2f} % hits, {counters['handed_over']} handed over")
             if count == 2:
-                handed.append(counters["handed_over"] / missed)
+                handed.append(counters["handed_over"] / counters["answers"])
     return shares, handed
