@@ -2,8 +2,8 @@
 /*
  * worker.h - the worker: what it owns, what workers share, and the passes a batch goes through.
  *
- *   passes.c   parse, route, admit, answer, choose, forward; and for answers decode, validate, adopt.
- *              Knows payloads and flows, no rings and no headers.
+ *   passes.h   parse, route, admit, look, answer, choose, forward; and for answers decode, validate, adopt.
+ *              Five files that know payloads and flows, no rings and no headers.
  *   worker.c   the packet worker's thread: AF_XDP receive and transmit around the passes.
  *   stream.c   the stream worker's thread, and the socket workers': kernel UDP and TCP around the same passes.
  *
@@ -44,7 +44,7 @@ enum {
 	DP_STREAM = DP_WORKERS_MAX,	/* the stream worker's index in dp_shared.worker */
 	DP_CONTROL,			/* the control thread's among the epoch's readers, while it walks the cache */
 	DP_PORTS_MAX = 16,
-	DP_RETRY_CREDIT_MAX = 1000 * 100,	/* a thousand second attempts saved up; see passes.c */
+	DP_RETRY_CREDIT_MAX = 1000 * 100,	/* a thousand second attempts saved up; see attempts.c */
 };
 
 enum dp_verdict {
@@ -111,7 +111,7 @@ struct dp_io {
 	bool (*usable)(const struct pool_server *server, void *worker);
 };
 
-/* Orders from the control thread, answers from the worker; see passes.c, dp_passes_self(). */
+/* Orders from the control thread, answers from the worker; see selfquery.c. */
 struct dp_self {
 	_Atomic uint32_t canary_asked, canary_answered;		/* equal = answered right */
 	struct {
@@ -125,7 +125,7 @@ struct dp_shared {
 	_Atomic(struct dp_conf *) conf;
 	_Atomic(struct dp_next_hops *) next_hops;
 	_Atomic(struct dp_trace *) trace;	/* NULL = no capture under way */
-	_Atomic(struct dp_acl *) blocked;	/* clients blocked for a time; see is_denied() in passes.c. NULL = nobody */
+	_Atomic(struct dp_acl *) blocked;	/* clients blocked for a time; see is_denied() in admit.c. NULL = nobody */
 	struct dp_limit *limit;			/* the buckets; NULL = no limits */
 	struct epoch epoch;
 	struct lease_page *leases;
@@ -160,7 +160,7 @@ struct dp_worker {
 	uint16_t source_port;			/* its first port toward servers; 0 = the kernel's choice */
 	uint64_t now_ns;
 	uint32_t cache_now;			/* the same in the cache's ticks */
-	uint32_t retry_credit;			/* percent of a second attempt; see passes.c */
+	uint32_t retry_credit;			/* percent of a second attempt; see attempts.c */
 	uint64_t held_leases;			/* bit per lease held in this batch; LEASE_NONE needs none */
 	uint64_t lingering;			/* of them, those that answer from the port's own MAC */
 	struct epoch_reader *reader;
@@ -170,7 +170,7 @@ struct dp_worker {
 	uint32_t random;			/* that chooses it; nothing depends on it */
 	uint32_t denied;			/* queries of clients of whom every n-th is let through */
 	struct dp_limit_slips slips;
-	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of passes.c */
+	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of the passes */
 	uint16_t batch_len;
 	/* cold below */
 	unsigned index;
@@ -192,7 +192,7 @@ static inline _Atomic uint64_t *dp_pool_counter(const struct dp_worker *worker, 
 	return &worker->pool_counters[pool_id * DP_POOL_COUNTERS + counter];
 }
 
-/* ---- passes.c; worker's thread ---- */
+/* ---- the passes (passes.h); worker's thread ---- */
 
 /* Boundary of a batch: epoch, clock, snapshot, next hops, leases, trace. */
 void dp_passes_begin(struct dp_worker *worker, uint64_t now_ns);

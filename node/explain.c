@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * explain.c - the fate of a query. Contract in explain.h. Keep in step with the passes "route", "admit" and
- * "choose" of dataplane/passes.c.
+ * "choose" of dataplane/passes.c and attempts.c.
  */
 #include "node/explain.h"
 
