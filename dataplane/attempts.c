@@ -58,7 +58,9 @@ static void trace_attempt(struct dp_worker *worker, const struct dp_packet *p,
 		.own_port = (uint16_t)(worker->source_port + attempt->own_port),
 	};
 
-	if (worker->next_hops)
+	if (worker->io->source)
+		worker->io->source(worker, attempt, &flow);
+	else if (worker->next_hops)
 		flow.own = worker->next_hops->server[attempt->server->index].own;
 	dp_trace_put(worker->trace, worker->trace_ring, &flow, true, p->payload,
 		     (uint16_t)p->payload_len);

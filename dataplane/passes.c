@@ -129,11 +129,11 @@ static struct dp_question question_of(const struct dp_query *query)
 	return question;
 }
 
-/* Picks p for a capture, as soon as everything the filter asks for is known, and copies it as it came. */
+/* The node's own queries are not what anybody looks for. */
 void dp_trace_received(struct dp_worker *worker, struct dp_packet *p,
 		       const struct endpoint *server)
 {
-	p->traced = p->query.question_end &&
+	p->traced = p->query.question_end && p->back.origin != DP_ORIGIN_SELF &&
 		    dp_trace_match(worker->trace, &p->back.flow.peer, &p->query.name, server);
 	if (p->traced)
 		dp_trace_put(worker->trace, worker->trace_ring, &p->back.flow, false, p->payload,

@@ -293,12 +293,20 @@ static bool usable(const struct pool_server *server, void *context)
 	return dp_upstream_reaches(s->upstream, server);
 }
 
+static void source(const struct dp_worker *worker, const struct dp_attempt *attempt, struct dp_flow *flow)
+{
+	const struct stream *s = worker->io_state;
+
+	dp_upstream_source(s->upstream, attempt, flow);
+}
+
 static const struct dp_io stream_io = {
 	.reply = reply,
 	.forward = forward,
 	.take = take,
 	.give = give,
 	.usable = usable,
+	.source = source,
 };
 
 /* ---- UDP queries ---- */

@@ -513,6 +513,14 @@ static bool forward_tcp(struct dp_upstream *up, const struct dp_packet *p,
 	return true;
 }
 
+void dp_upstream_source(const struct dp_upstream *upstream, const struct dp_attempt *attempt, struct dp_flow *flow)
+{
+	const struct endpoint *server = &attempt->server->endpoint;
+
+	flow->own = dp_sockio_unspecified(&server->addr);
+	flow->own_port = attempt->tcp ? 0 : upstream->sockets[family_of(server)][attempt->own_port].port;
+}
+
 bool dp_upstream_forward(struct dp_upstream *upstream, const struct dp_packet *p,
 			 struct dp_attempt *attempt)
 {

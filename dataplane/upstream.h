@@ -23,6 +23,10 @@ void dp_upstream_close(struct dp_upstream *upstream);
 /* Is there a socket of the server's family? */
 bool dp_upstream_reaches(const struct dp_upstream *upstream, const struct pool_server *server);
 
+/* Where an attempt leaves from, as far as it is known: not the address, and of TCP, whose connection may not be there
+ * yet, not the port either. */
+void dp_upstream_source(const struct dp_upstream *upstream, const struct dp_attempt *attempt, struct dp_flow *flow);
+
 /* Sends p's payload, whose first two octets are the id, by UDP or TCP as the attempt says, and
  * fills attempt->own. False: not sent. The buffer stays p's. */
 bool dp_upstream_forward(struct dp_upstream *upstream, const struct dp_packet *p,

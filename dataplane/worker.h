@@ -109,6 +109,9 @@ struct dp_io {
 	void (*give)(struct dp_worker *worker, struct dp_packet *p);
 	/* May this server be used from here (next hop known)? */
 	bool (*usable)(const struct pool_server *server, void *worker);
+	/* Where attempt leaves from, for captures: flow->own and own_port, whose peer is the server. NULL: the next
+	 * hop's address, and own_port beyond worker->source_port. */
+	void (*source)(const struct dp_worker *worker, const struct dp_attempt *attempt, struct dp_flow *flow);
 };
 
 /* Orders from the control thread, answers from the worker; see selfquery.c. */

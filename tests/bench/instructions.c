@@ -68,7 +68,7 @@ static void bench_give(struct dp_worker *worker, struct dp_packet *p)
 	(void)p;
 }
 
-static const struct dp_io bench_io = { bench_reply, bench_forward, bench_take, bench_give, fx_usable };
+static const struct dp_io bench_io = { bench_reply, bench_forward, bench_take, bench_give, fx_usable, NULL };
 
 static struct dp_packet *read_frame(uint8_t *frame, uint32_t len, struct dp_packet *p)
 {

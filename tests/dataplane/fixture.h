@@ -126,7 +126,7 @@ static bool fx_usable(const struct pool_server *server, void *worker)
 	return fx.hops.server[server->index].usable;
 }
 
-static const struct dp_io fx_io = { fx_reply, fx_forward, fx_take, fx_give, fx_usable };
+static const struct dp_io fx_io = { fx_reply, fx_forward, fx_take, fx_give, fx_usable, NULL };
 
 static struct addr fx_addr(const char *text)
 {
