@@ -5,7 +5,8 @@
 # and for one of dnsdist and keepalived. Sourced by lab/drill.
 
 PAIR_LEAD=0.5           # seconds of load before the fault, and after it has moved the VIP
-PAIR_TAIL=1.2           # after a planned change: the one that let go answers for a second more
+PAIR_TAIL=1.2           # after a planned change: the one that let go answers for a second more; and while dd1 is
+                        # frozen, so that whatever it had when it stood still is older than PATIENCE when it wakes
 TAKEOVER_DEADLINE=8     # until somebody must have the VIP; keepalived needs 3.6 s at best with its defaults
 SETTLE_DEADLINE=30      # until dd1 has it again and dd2 stands by
 FULL_KB=$((4 << 20))
@@ -217,7 +218,7 @@ forget_failures() {
 # await_owner NODE - and some load on it.
 await_owner() {
 	wait_for "owner_is $1" $TAKEOVER_DEADLINE
-	if [ "$(target_ms)" = 0 ]; then
+	if [ "$(target_ms)" = 0 ] || [ "$DRILL-$1" = freeze-dd2 ]; then
 		sleep $PAIR_TAIL
 	else
 		sleep $PAIR_LEAD
