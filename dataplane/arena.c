@@ -326,7 +326,8 @@ static int prefault(uint8_t *base, uint64_t size)
 	return 0;
 }
 
-static int map(struct dp_arena *arena, bool now)
+/* now: octets to take at once. */
+static int map(struct dp_arena *arena, uint64_t now)
 {
 	int err;
 
@@ -336,7 +337,7 @@ static int map(struct dp_arena *arena, bool now)
 	arena->huge_pages = !madvise(arena->base, arena->memory, MADV_HUGEPAGE) && huge_pages_allowed();
 	madvise(arena->base, arena->memory, MADV_DONTFORK);
 	madvise(arena->base, arena->memory, MADV_DONTDUMP);
-	err = now ? prefault(arena->base, arena->memory) : 0;
+	err = now ? prefault(arena->base, now) : 0;
 	if (err)
 		munmap(arena->base, arena->memory);
 	return err;
@@ -371,8 +372,10 @@ int dp_arena_open(struct dp_arena **arena, const struct dp_arena_conf *conf)
 	a->epoch = conf->epoch;
 	a->n_writers = conf->writers;
 	err = lay_out(a, conf, &front);
+	/* The front in any case: it is written here and there, so all of it would be taken within the first hundreds
+	 * of stores, a huge page each, and a worker that clears many in one batch looks as if it hung. */
 	if (!err)
-		err = map(a, conf->prefault);
+		err = map(a, conf->prefault ? a->memory : front);
 	if (err) {
 		free(a);
 		return err;

@@ -24,7 +24,7 @@ enum { DP_ARENA_PIECE_MAX = 32 << 10 };	/* octets that always fit in a segment *
 struct dp_arena_conf {
 	uint64_t memory;		/* octets in all; whole pages are used */
 	uint64_t front;			/* of them, the owner's */
-	bool prefault;			/* touch all of it now */
+	bool prefault;			/* touch all of it now, not just the front */
 	struct epoch *epoch;
 	unsigned writers;
 };
