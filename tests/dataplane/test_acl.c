@@ -196,7 +196,7 @@ static void agrees_with_asking_every_rule(void **state)
 		struct dp_acl *acl;
 
 		for (size_t i = 0; i < n; i++)
-			rules[i] = (struct dp_acl_rule) { random_prefix(), random() & 1 };
+			rules[i] = (struct dp_acl_rule) { random_prefix(), random() & 1, 0 };
 		if (n > 4)	/* the same prefix twice */
 			rules[n - 1].prefix = rules[n / 2].prefix;
 		acl = dp_acl_new(rules, n);
@@ -222,7 +222,7 @@ static void nests_to_the_bottom(void **state)
 	(void)state;
 	memset(&all_ones, 0xff, sizeof(all_ones));
 	for (unsigned len = 0; len <= 128; len++) {
-		rules[len] = (struct dp_acl_rule) { { all_ones, (uint8_t)len }, len & 1 };
+		rules[len] = (struct dp_acl_rule) { { all_ones, (uint8_t)len }, len & 1, 0 };
 		for (unsigned bit = len; bit < 128; bit++)
 			rules[len].prefix.addr.bytes[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
 	}

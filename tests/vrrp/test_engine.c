@@ -107,6 +107,74 @@ static void elects_one(void **state)
 	assert_int_equal(seen[1].to, VRRP_ACTIVE);
 }
 
+/* Both wait equally long, so both may become Active in the same instant; the greater address keeps it. */
+static void equals_end_with_one(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	NEED_LAB();
+	for (unsigned i = 0; i < 5; i++) {
+		node_init(&a, SIDE_A, 100);
+		node_init(&b, SIDE_B, 100);
+		assert_true(node_open(&a) && node_open(&b));
+		wire_skip(wire);
+		node_link(&a, true, true);
+		node_link(&b, true, true);
+		assert_true(wire_find(wire, &seen, is_advert(&seen), 1000));
+		/* the first that may contradict it, and two intervals from then */
+		sleep_ms(100 + 2 * 100);
+		assert_int_equal(node_is(&a, VRRP_ACTIVE) + node_is(&b, VRRP_ACTIVE), 1);
+		assert_int_equal(node_is(&a, VRRP_BACKUP) + node_is(&b, VRRP_BACKUP), 1);
+		assert_true(!node_status(&a).two_actives || node_is(&b, VRRP_ACTIVE));
+		clean_up(NULL);
+	}
+}
+
+/* Milliseconds of A's announcements after the first of them, for limit_ms. */
+static unsigned announcements(unsigned at_ms[], unsigned max, unsigned limit_ms)
+{
+	uint64_t first_ns = 0, until_ns = clock_mono_ns() + (uint64_t)limit_ms * CLOCK_NS_PER_MS;
+	unsigned n = 0;
+	struct seen seen;
+
+	while (clock_mono_ns() < until_ns && n < max) {
+		if (!wire_next(wire, &seen, 10) || !seen.from_a || !is_arp(&seen, 1))
+			continue;
+		if (!first_ns)
+			first_ns = seen.at_ns;
+		at_ms[n++] = (unsigned)((seen.at_ns - first_ns) / CLOCK_NS_PER_MS);
+	}
+	return n;
+}
+
+static void announces_again(void **state)
+{
+	unsigned at_ms[32], n;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	a.conf[0].burst = 3;
+	a.conf[0].burst_gap_ms = 30;
+	a.conf[0].burst_again_ms = 400;
+	a.conf[0].refresh_ms = 300;
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	n = announcements(at_ms, 32, 2000);
+	assert_true(n >= 8);
+	assert_in_range(at_ms[1], 29, 50);
+	assert_in_range(at_ms[2], 59, 90);
+	assert_in_range(at_ms[3], 250, 480);		/* the refresh, or the second burst */
+	for (unsigned i = 3; i < n; i++)
+		assert_in_range(at_ms[i] - at_ms[i - 1], 10, 340);
+	clean_up(NULL);
+	a.conf[0].refresh_ms = a.conf[0].burst_again_ms = 0;
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	assert_int_equal(announcements(at_ms, 32, 1500), 3);
+}
+
 /* What leaves first when the address is taken, and how it looks. */
 static void takes_in_order(void **state)
 {
@@ -706,6 +774,9 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		LAB_CASE("V106 of two engines the better one is Active, the other stays Backup", elects_one),
+		LAB_CASE("V129 of two equal ones started at the same instant one is Active within two intervals",
+			 equals_end_with_one),
+		LAB_CASE("V147 announcements: a burst, a second one, a slow refresh, each as set", announces_again),
 		LAB_CASE("V010 V030 V032 V033 V140 V163 taking: advertisement first, then ARP, both from the virtual MAC",
 		     takes_in_order),
 		LAB_CASE("V034 interface-MAC mode: adverts and ARP from the interface's own MAC", interface_mac_mode),
