@@ -185,8 +185,20 @@ static void send_replies(struct stream *s)
 	s->replies = 0;
 }
 
-/* The socket the query came in by; after a reload the entry may stand elsewhere. -1 when it has
- * gone. */
+/* An entry whose socket can send from an address that is listened to no more, or -1. */
+static int find_sibling(const struct dp_conf *conf, const struct dp_flow *flow)
+{
+	for (unsigned i = 0; i < conf->listens; i++) {
+		const struct endpoint *e = &conf->listen[i].endpoint;
+
+		if (e->port == flow->own_port && addr_is_v4(&e->addr) == addr_is_v4(&flow->own))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* The socket the query came in by; after a reload the entry may stand elsewhere, or another one has
+ * to do. -1 when there is none. */
 static int socket_back(const struct stream *s, const struct dp_return *back)
 {
 	const struct dp_conf *conf = s->worker->conf;
@@ -194,6 +206,8 @@ static int socket_back(const struct stream *s, const struct dp_return *back)
 
 	if (back->generation != (uint32_t)conf->generation)
 		position = dp_conf_listen(conf, &back->flow.own, back->flow.own_port);
+	if (position < 0)
+		position = find_sibling(conf, &back->flow);
 	return position < 0 ? -1 : conf->listen[position].listener->udp_fd[s->share.udp];
 }
 

@@ -209,6 +209,32 @@ static void test_reload(void **state)
 	dp_listener_unref(added);
 }
 
+/* What is under way at an address that leaves is answered, from that address, by another one's socket. */
+static void test_address_leaves(void **state)
+{
+	struct endpoint endpoint = listener_v4->endpoint;
+	struct dp_listener *leaving;
+	struct dp_conf *conf = new_conf(8);
+	uint8_t answer[1500];
+	char error[128];
+	int udp;
+
+	(void)state;
+	assert_int_equal(addr_parse("127.0.0.8", &endpoint.addr), 0);
+	assert_int_equal(dp_listener_open(&leaving, &endpoint, WORKERS, error, sizeof(error)), 0);
+	add_listener(conf, leaving);
+	add_listener(conf, listener_v4);
+	publish(conf);
+	udp = connect_to(leaving, SOCK_DGRAM);
+	udp_ask(udp, 4, "slow.example");
+	usleep(50 * 1000);
+	dp_listener_unref(leaving);
+	publish_usual(9);
+	assert_true(recv(udp, answer, sizeof(answer), 0) > DNS_HEADER_LEN);
+	assert_int_equal(id_of(answer), 4);
+	close(udp);
+}
+
 static void test_outcomes(void **state)
 {
 	(void)state;
@@ -231,6 +257,7 @@ int main(void)
 		CASE("D250 an answer that the kernel refuses is not counted as sent", test_refused_by_the_kernel),
 		CASE("V162 an answer queued under a lease that has ended is not sent", test_lease_ends),
 		CASE("listeners come, go and move at a reload", test_reload),
+		CASE("an address leaves with a query under way: it is answered", test_address_leaves),
 		CASE("D250 every query ended in one outcome", test_outcomes),
 	};
 	return cmocka_run_group_tests(cases, start, stop_node);
