@@ -21,7 +21,7 @@ RANDOM_NAME = "x%.bench.example"
 # Each in a /20 of its own: what a wider prefix may ask is not what this is about
 HONEST_QPS, HONEST = 10000, {"from": "10.32.0.1", "clients": 200, "spread": 4099, "names": NAMES, "order": "random"}
 FULL_QPS = 1000000              # as fast as it can
-FLOOD_S, FLOOD_QPS_MIN = 5, 150000
+FLOOD_S, FLOOD_QPS_MIN = 3, 150000
 FLOOD_NAMES = 2 * 1000 * 1000   # more than there will be queries
 ONE, SPOOFED = {"from": "10.99.3.7"}, {"from": "10.128.0.1", "clients": 8 * 1000 * 1000}
 CACHED = {"name": NAME, "names": NAMES, "order": "random"}
@@ -39,10 +39,10 @@ def bench_flood(topology, build):
     tandem = Tandem(topology, build, memory=FLOOD_MEMORY, prefault=True, more=LIMIT)
     honest, rows, targets = stream(HONEST_QPS, NAME, **HONEST), [], report.Targets()
     with running_server(topology, build, answers=True), tandem.running() as process:
-        asker.ask(4, stream(HONEST_QPS, NAME, **{**HONEST, "order": "turn"}))
+        asker.ask(3, stream(HONEST_QPS, NAME, **{**HONEST, "order": "turn"}))
         for what, keys in FLOODS.items():
             runs, ratios, grown = [], [], []
-            for _ in rounds(60):
+            for _ in rounds(50):
                 names = keys if "name" in keys else {**keys, "name": RANDOM_NAME, **asker.fresh_names(FLOOD_NAMES)}
                 before, (quiet,) = process.resident(), asker.ask(FLOOD_S, honest)
                 noisy, flood = asker.ask(FLOOD_S, honest, stream(**names))
@@ -84,7 +84,7 @@ def add_flood_targets(targets, what, runs, ratios, grown):
 
 RANDOM_MEMORY, RANDOM_OCTETS = "16M", 16 << 20
 HOT_QPS, RANDOM_QPS = 10000, 20000
-RANDOM_S, LEAD_S = 8, 4
+RANDOM_S, LEAD_S = 6, 3
 DNSDIST_SAMPLE = 100000         # names that show how much memory dnsdist takes for one
 
 
@@ -124,7 +124,7 @@ def bench_random(topology, build):
     with running_server(topology, build, answers=True) as server:
         entries = dnsdist_entries(topology, build, asker)
         systems = [Tandem(topology, build, memory=RANDOM_MEMORY), Dnsdist(topology, build, entries=entries)]
-        for number in rounds(90):
+        for number in rounds(80):
             for system in systems if number % 2 else systems[::-1]:
                 shares[system.name].append(share_to_server(system, asker, server))
     targets = report.Targets()

@@ -10,9 +10,9 @@ from report import say
 from systems import Dnsdist, Floor, Tandem, ipv6_tandem, running_server
 from topology import CLIENT_SIDE, CLIENT_SIDE_6, BenchError
 
-CPU_QPS, CPU_S = 40000, 4
+CPU_QPS, CPU_S = 40000, 3
 RATE_S = 2
-LAST_ROUND_S = 400
+LAST_ROUND_S = 360
 HIT_NAMES = 10000
 WARM_QPS = 20000
 MISSED_MAX = 0.02       # of the queries that are to be hits
@@ -118,7 +118,7 @@ class Warmed:
         self.to_server = 0
 
     def warm_up(self, to=CLIENT_SIDE):
-        self.generator.ask(WARM_QPS, 2, to)
+        self.generator.ask(WARM_QPS, 1, to)
         self.to_server = sum(self.server.asked().values())
 
     def ask(self, qps, seconds, to=CLIENT_SIDE):
@@ -155,7 +155,7 @@ def bench_ipv6(topology, build):
 
         for address in (CLIENT_SIDE, CLIENT_SIDE_6):
             warmed.warm_up(address)
-        pairs = Pairs(lambda: measure(CLIENT_SIDE), lambda: measure(CLIENT_SIDE_6), 120)
+        pairs = Pairs(lambda: measure(CLIENT_SIDE), lambda: measure(CLIENT_SIDE_6), 90)
     targets = report.Targets()
     targets.add(f"CPU time of a query at {CPU_QPS:,} q/s, IPv4", pairs.one, unit=" us")
     targets.add("the same over IPv6", pairs.other, unit=" us")

@@ -10,7 +10,7 @@ from topology import Topology
 GUESS_QPS, RATE_S = 200000, 2
 HIT_NAMES, WARM_QPS = 10000, 20000
 # For the share of hits: more names than are asked often
-NAME, NAMES, QPS, LEAD_S, SECONDS = "n%.bench.example", 100000, 20000, 3, 5
+NAME, NAMES, QPS, LEAD_S, SECONDS = "n%.bench.example", 100000, 20000, 3, 4
 
 
 def bench_workers(_, build):
@@ -40,13 +40,13 @@ def clean_rates(topology, tandems):
 
     def measure(count):
         with tandems[count].running():
-            generator.ask(WARM_QPS, 2)
+            generator.ask(WARM_QPS, 1)
             qps = searches[count].find()
         say(f"  {count} workers {qps:8.0f} q/s clean")
         return qps
 
     figures = {count: [] for count in tandems}
-    for number in rounds(150):
+    for number in rounds(120):
         for count in sorted(tandems, reverse=number % 2 == 0):
             figures[count].append(measure(count))
     return figures
@@ -56,7 +56,7 @@ def hit_shares(asker, server, tandems):
     """By the number of workers; and which part of the server's answers two workers handed over."""
     names = stream(QPS, NAME, names=NAMES, order="zipf", clients=200)
     shares, handed = {count: [] for count in tandems}, []
-    for number in rounds(60):
+    for number in rounds(50):
         for count in sorted(tandems, reverse=number % 2 == 0):
             with tandems[count].running():
                 asker.ask(LEAD_S, names)
