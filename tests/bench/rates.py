@@ -18,7 +18,7 @@ WARM_QPS = 20000
 MISSED_MAX = 0.02       # of the queries that are to be hits
 
 GUESS_QPS = {"miss": {"floor": 300000, "tandem": 150000, "dnsdist": 60000},
-             "hit": {"floor": 300000, "tandem": 250000, "dnsdist": 90000}}
+             "hit": {"floor": 350000, "tandem": 380000, "dnsdist": 120000}}
 
 
 def ratios(over, under):
