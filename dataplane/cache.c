@@ -196,6 +196,7 @@ void dp_cache_prefetch_entry(const struct dp_cache *cache, uint64_t hash)
 
 			__builtin_prefetch(entry);
 			__builtin_prefetch(entry + ENTRY_LINE);
+			__builtin_prefetch(entry + 2 * ENTRY_LINE);
 			return;
 		}
 	}

@@ -3,8 +3,8 @@
  * worker.c - the packet worker: AF_XDP receive and transmit around the passes.
  *
  * One thread per worker. A turn of its loop is: begin (epoch, clock, snapshot), one batch from every socket, what
- * other workers handed over, housekeeping, one flush of the rings. It sleeps in poll() when a turn did
- * nothing and no TX ring waits.
+ * other workers handed over, housekeeping, one flush of the rings. It goes to poll() when a turn found
+ * less than a batch and no TX ring waits.
  *
  * A received frame is read into a flow and a payload; the flow says what it is: for a listen address, a query; to
  * our source ports, an answer, perhaps another worker's. Frames are rewritten where they lie: a query becomes the
@@ -33,6 +33,7 @@
 #include "dataplane/xsk.h"
 
 enum {
+	CACHE_LINE = 64,
 	SLEEP_MAX_MS = 200,
 	POLL_MAX = 256,
 	DSCP_MASK = 0xfc,	/* the answer keeps the query's DSCP; ECN is not ours to echo (RFC 3168) */
@@ -237,8 +238,10 @@ static unsigned receive_batch(struct dp_worker *worker, unsigned socket, uint64_
 	struct dp_frame frames[DP_BATCH_MAX];
 	unsigned n = dp_rings_receive(worker->io_state, socket, frames, DP_BATCH_MAX);
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {	/* headers, and the question behind them */
 		__builtin_prefetch(frames[i].data);
+		__builtin_prefetch(frames[i].data + CACHE_LINE);
+	}
 	for (unsigned i = 0; i < n; i++)
 		receive_one(worker, &frames[i], handed);
 	if (worker->batch_len)
@@ -309,7 +312,8 @@ static void sleep_until_something(struct dp_worker *worker, struct pollfd *fds, 
 		return;		/* another turn is due all the same */
 }
 
-/* One turn; true when there was something to do or there soon is. */
+/* One turn; true when there is or soon will be more to do. After a batch that was not full poll() is the cheaper way to
+ * look for the next one than another turn. */
 static bool turn(struct dp_worker *worker, unsigned sockets)
 {
 	unsigned done = 0;
@@ -325,7 +329,7 @@ static bool turn(struct dp_worker *worker, unsigned sockets)
 		counters_add(&worker->counters[DP_COUNT_LEASE_CANCELLED], dp_rings_cancel(worker->io_state));
 	unsent = dp_rings_flush(worker->io_state);
 	wake_receivers(worker, handed);
-	return done || unsent;
+	return done >= DP_BATCH_MAX || unsent;
 }
 
 static void *run(void *context)
