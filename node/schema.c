@@ -384,7 +384,7 @@ static const struct schema_key cache_keys[] = {
 	  MEMBER(config, cache_memory),
 	  .help = "All that the packet cache may use, at least 8M; 0: no cache." },
 	{ "prefault", SCHEMA_BOOL, .restart = true, .fallback = "false", MEMBER(config, cache_prefault),
-	  .help = "Take the memory at the start (a second for 4 GB), not as it fills." },
+	  .help = "Take the memory at the start, a second or more for 4 GB, not as it fills." },
 	{ 0 }
 };
 
