@@ -8,9 +8,9 @@
  *   canary  20 ms            one query per worker through its passes; judged at the next beat; the first fastpath
  *   slow    1 s              fastpath: one query per worker and port to a server; nexthop; addresses re-read
  *
- * Each condition is debounced by the same fall and rise, counted in its own beats. A beat judges only what could
- * be judged: a worker that makes no progress fails "worker" or "starved" and neither "canary" nor "fastpath",
- * and a server that is down by probe proves nothing about the fast path.
+ * Each condition is debounced by the same fall and rise, counted in its own beats, but for "worker", which has waited for
+ * hang_ms. A beat judges only what could be judged: a worker that makes no progress fails "worker" or "starved" and
+ * neither "canary" nor "fastpath", and a server that is down by probe proves nothing about the fast path.
  *
  * A fast path that has never carried an answer is no good to wait for (a driver, a card, a hypervisor): after
  * BYPASS_FAILURES the sockets are taken from the filter for good, the kernel path serves, and a notice says so.
@@ -660,13 +660,21 @@ static void limit(const struct selfcheck *check, struct health_condition *condit
 	condition->rise = check->rise;
 }
 
+/* The hang judge has seen hang_ms of ticks by then: to see another fall of them would only cost time. */
+static void limit_hung(const struct selfcheck *check, struct health_condition *hung)
+{
+	limit(check, hung);
+	if (hung)
+		hung->fall = 1;
+}
+
 /* Those that do not come and go with the snapshot. */
 static void limit_faults(struct selfcheck *check)
 {
 	for (unsigned i = 0; i < check->workers; i++) {
 		struct worker_watch *w = &check->worker[i];
 
-		limit(check, w->hung);
+		limit_hung(check, w->hung);
 		limit(check, w->starved);
 		limit(check, w->canary);
 		for (unsigned p = 0; p < check->ports; p++)
@@ -751,6 +759,7 @@ static void add_faults(struct selfcheck *check)
 		struct worker_watch *w = &check->worker[i];
 
 		w->hung = watch_worker(check, HEALTH_FAULT, "worker", w->worker);
+		limit_hung(check, w->hung);
 		w->canary = watch_worker(check, HEALTH_FAULT, "canary", w->worker);
 	}
 	for (unsigned i = 0; i < check->parts.shared->ports; i++) {
