@@ -37,6 +37,8 @@ enum {
 	READY_MS = 10,			/* between looks at a data plane that has just started */
 	READY_PATIENCE_MS = 5000,	/* one that is not good by then goes into the election as the faults say */
 	BEAT_MS = 500,
+	SETTLE_MARGIN_MS = 100,
+	SETTLE_MAX_MS = 30000,
 	PATIENCE_MS = 1000,		/* for the kernel's address to follow the state */
 	TRANSITIONS = 16,		/* read at once */
 	LOG_MS = 10000,			/* between complaints about one thing */
@@ -79,8 +81,27 @@ struct node_vrrp {
 
 /* ---- first half: configuration, leases ---- */
 
-static void fill_conf(struct vrrp_conf *conf, const struct config_vrrp *from, unsigned i)
+/* By then the other node's probes, which begin at another moment and may all time out, have seen what ours have. */
+static uint32_t weight_settle_ms(const struct config *config)
 {
+	uint32_t longest = 0;
+
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct config_probe *probe = &config->pools[i].probe;
+
+		uint32_t apart_ms = probe->interval_ms + probe->fall * probe->timeout_ms;
+
+		if (probe->name[0] && apart_ms > longest)
+			longest = apart_ms;
+	}
+	longest += SETTLE_MARGIN_MS;
+	return longest < SETTLE_MAX_MS ? longest : SETTLE_MAX_MS;
+}
+
+static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsigned i)
+{
+	const struct config_vrrp *from = &config->vrrp[i];
+
 	*conf = (struct vrrp_conf){
 		.vrid = (uint8_t)from->vrid,
 		.priority = (uint8_t)from->priority,
@@ -90,6 +111,7 @@ static void fill_conf(struct vrrp_conf *conf, const struct config_vrrp *from, un
 		.last_resort = from->last_resort,
 		.preempt_delay_ms = from->preempt_delay_s * 1000,
 		.linger_ms = from->linger_ms,
+		.weight_settle_ms = weight_settle_ms(config),
 		.checksum = (uint8_t)from->checksum,
 		.checksum_rx = from->checksum_rx == CONFIG_CHECKSUM_RX_BOTH ? VRRP_CHECKSUM_BOTH
 									    : (uint8_t)from->checksum,
@@ -182,7 +204,7 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 	v->notify.fd = v->guard_end.fd = -1;
 	v->n = (unsigned)config->n_vrrp;
 	for (unsigned i = 0; i < v->n && !err; i++) {
-		fill_conf(&v->conf[i], &config->vrrp[i], i);
+		fill_conf(&v->conf[i], config, i);
 		err = check_router(v, &config->vrrp[i], i, error, size);
 	}
 	if (err)
@@ -680,6 +702,7 @@ void node_vrrp_adopt(struct node_vrrp *v, const struct config *config)
 		atomic_store(&conf->preempt, from->preempt);
 		atomic_store(&conf->preempt_delay_ms, from->preempt_delay_s * 1000);
 		atomic_store(&conf->linger_ms, from->linger_ms);
+		atomic_store(&conf->weight_settle_ms, weight_settle_ms(config));
 	}
 }
 

@@ -63,6 +63,7 @@ struct vrrp_conf {
 	_Atomic bool preempt;
 	_Atomic uint32_t preempt_delay_ms;	/* after start, crash or fault */
 	_Atomic uint32_t linger_ms;
+	_Atomic uint32_t weight_settle_ms;	/* an Active is so long with more weights before its priority falls */
 	/* and none of these */
 	uint8_t vrid;
 	uint16_t interval_cs;

@@ -342,6 +342,22 @@ static void fail(struct vrrp_instance *it, enum vrrp_event event, uint64_t now_n
 	vrrp_router_event(&it->router, event, cause, now_ns);
 }
 
+/* What an Active has just seen fail its peer may not have seen yet, and would take over for that moment: so it keeps its
+ * priority until the peer must know as well. What speaks for it counts at once, and a Backup has nothing to keep. */
+static void weigh(struct vrrp_instance *it, uint64_t now_ns)
+{
+	struct vrrp_router *router = &it->router;
+	uint8_t weights = it->common->weights;
+	uint64_t settle_ns = atomic_load(&router->conf->weight_settle_ms) * (uint64_t)CLOCK_NS_PER_MS;
+
+	if (router->state != VRRP_ACTIVE || weights <= router->weights)
+		it->heavier_since_ns = 0;
+	else if (!it->heavier_since_ns)
+		it->heavier_since_ns = now_ns;
+	if (!it->heavier_since_ns || now_ns - it->heavier_since_ns >= settle_ns)
+		vrrp_router_weights(router, weights, now_ns);
+}
+
 void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)
 {
 	struct vrrp_router *router = &it->router;
@@ -349,8 +365,7 @@ void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)
 	bool faulty = it->common->fault, before = it->serviceable;
 
 	it->serviceable = connected && (!faulty || router->conf->last_resort);
-	if (router->weights != it->common->weights)
-		vrrp_router_weights(router, it->common->weights, now_ns);
+	weigh(it, now_ns);
 	if (it->linger_until_ns && (!connected || faulty))
 		revoke(router);
 

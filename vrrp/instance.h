@@ -40,6 +40,7 @@ struct vrrp_instance {
 	struct vrrp_last_words *last_words;
 	struct vrrp_link link;		/* as control last said */
 	uint64_t linger_until_ns;	/* 0 = not lingering */
+	uint64_t heavier_since_ns;	/* more weights than the priority shows; 0 = not */
 	uint64_t failures_ns[VRRP_FAILURES_KEPT];	/* oldest first */
 	uint64_t last_sent_ns, cadence_worst_ns;
 	uint64_t foreign;

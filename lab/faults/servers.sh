@@ -111,13 +111,19 @@ drill_auth_down() {
 	conclude_both $? rec auth $back_ms
 }
 
+# How often the VIP has moved.
+moves() {
+	[ "$SYSTEM" = peer ] || [ "$VIP_CS" = 0 ] || lab ctl dd1 history | grep -c ' Active '
+}
+
 drill_both_servers_down() {
-	local owners=dd1:arp+dns
+	local owners=dd1:arp+dns before
 
 	say "authoritative names at $RATE q/s, recursive at a tenth; rec1 and rec2 are killed and back $FAULT s later"
 	await_health before
 	start_both auth rec
 	sleep $LEAD
+	before=$(moves)
 	break_service rec1-unbound
 	break_service rec2-unbound
 	sleep $FAULT
@@ -126,6 +132,6 @@ drill_both_servers_down() {
 	await_loads
 	await_health after
 
-	has_all auth && gives_up_in_time rec && [ "$owners" = dd1:arp+dns ]
+	has_all auth && gives_up_in_time rec && [ "$owners" = dd1:arp+dns ] && [ "$(moves)" = "$before" ]
 	conclude_both $? auth rec "$(result auth outage_ms)"
 }

@@ -582,6 +582,38 @@ static void weights_lower_the_priority(void **state)
 	assert_int_equal(node_status(&a).effective_priority, 200);
 }
 
+/* Both lose the same pool, A first: B would be the better one until its own probes see it. */
+static void what_both_lose_moves_nothing(void **state)
+{
+	struct health_condition *pool[SIDES];
+	struct vrrp_transition seen[8];
+	struct node *node[SIDES] = { &a, &b };
+	uint64_t lost;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 150);
+	a.conf[0].weight_settle_ms = b.conf[0].weight_settle_ms = 600;
+	pair_up(&a, &b);
+	for (unsigned side = 0; side < SIDES; side++) {
+		pool[side] = health_add(&node[side]->health, "pool:auth", HEALTH_WEIGHT, 1, 1, false, clock_mono_ns());
+		pool[side]->weight = 100;
+		health_report(&node[side]->health, pool[side], false, "no usable member", clock_mono_ns());
+		sleep_ms(400);
+	}
+	sleep_ms(900);
+	assert_int_equal(node_status(&a).effective_priority, 100);
+	assert_int_equal(node_status(&b).effective_priority, 50);
+	for (unsigned side = 0; side < SIDES; side++)
+		health_report(&node[side]->health, pool[side], true, NULL, clock_mono_ns());
+	sleep_ms(200);
+	/* A alone: now it must go, but not at once */
+	assert_int_equal(vrrp_engine_transitions(b.engine, seen, 8, &lost), 1);
+	health_report(&a.health, pool[SIDE_A], false, "no usable member", clock_mono_ns());
+	assert_in_range(wait_until(node_is(&b, VRRP_ACTIVE), 3000), 550, 1600);
+}
+
 static void last_resort_stays(void **state)
 {
 	struct health_condition *filter_a, *filter_b;
@@ -796,6 +828,7 @@ int main(void)
 		     fault_releases_at_once),
 		LAB_CASE("V164 after a fault, preempt_delay before the address is taken back", recovery_waits),
 		LAB_CASE("V165 a weight lowers the priority and the better peer takes over", weights_lower_the_priority),
+		LAB_CASE("V165 V166 what both nodes lose moves nothing, whoever sees it first", what_both_lose_moves_nothing),
 		LAB_CASE("V166 both unhealthy: one stays Active at priority 1; who recovers takes over", last_resort_stays),
 		LAB_CASE("V035 V036 V093 Initialize lists what is missing; losing the source address releases",
 		     lists_what_is_missing),
