@@ -33,7 +33,7 @@ CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -DTANDEM_VERSION='"$(VERSION)"' -I. -I$(B
 BASE := base/clock.c base/log.c base/loop.c base/addr.c base/counters.c base/lease.c base/health.c base/epoch.c
 POOLS := pools/name.c pools/suffix.c pools/pool.c pools/policy.c pools/probe.c pools/local.c
 DATAPLANE := dataplane/acl.c dataplane/admit.c dataplane/answers.c dataplane/arena.c dataplane/attempts.c dataplane/cache.c dataplane/clients.c dataplane/conf.c dataplane/edns.c dataplane/framed.c \
-	dataplane/handover.c dataplane/inflight.c dataplane/limit.c dataplane/neigh.c dataplane/offender.c \
+	dataplane/handover.c dataplane/inflight.c dataplane/latency.c dataplane/limit.c dataplane/neigh.c dataplane/offender.c \
 	dataplane/outcome.c dataplane/packet.c \
 	dataplane/passes.c dataplane/permute.c dataplane/port.c dataplane/query.c dataplane/reply.c dataplane/selfquery.c \
 	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/ttl.c dataplane/upstream.c \

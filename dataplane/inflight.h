@@ -32,6 +32,7 @@ struct dp_return {
 	struct dp_flow flow;
 	uint32_t socket;
 	uint32_t generation;
+	uint64_t received_ns;		/* by the filter, of a query that is timed (latency.h); else 0 */
 	uint8_t origin;			/* enum dp_origin */
 };
 

@@ -78,7 +78,7 @@ enum shape {
 
 struct packet {
 	__be32 src[4], dst[4];
-	__be16 src_port, dst_port;
+	__be16 src_port, dst_port, checksum;
 };
 
 struct {
@@ -159,6 +159,7 @@ static __always_inline enum shape parse_udp(void *at, void *end, __u32 left, str
 		return SHAPE_MALFORMED;
 	p->src_port = udp->source;
 	p->dst_port = udp->dest;
+	p->checksum = udp->check;
 	return SHAPE_UDP;
 }
 
@@ -337,12 +338,28 @@ static __always_inline void rewrite_mac(struct xdp_md *ctx, __u32 lease)
 		__builtin_memcpy(eth->h_dest, rewrite->own_mac, ETH_ALEN);
 }
 
-static __always_inline int take_query(struct xdp_md *ctx, __u32 port, __u32 lease)
+/* See struct steer_stamp. */
+static __always_inline void stamp(struct xdp_md *ctx)
+{
+	struct steer_stamp *at;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*at)))
+		return;
+	at = (void *)(long)ctx->data_meta;
+	if ((void *)(at + 1) > (void *)(long)ctx->data)
+		return;
+	at->magic = STEER_STAMP_MAGIC;
+	at->seen_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline int take_query(struct xdp_md *ctx, const struct packet *p, __u32 port, __u32 lease)
 {
 	int action = bpf_redirect_map(&sockets, socket_key(ctx, port), XDP_PASS);
 
 	if (action == XDP_PASS)
 		rewrite_mac(ctx, lease);
+	else if (steer_is_stamped(bpf_ntohs(p->checksum)))
+		stamp(ctx);
 	return count(action == XDP_REDIRECT ? STEER_QUERY : STEER_QUERY_KERNEL, action);
 }
 
@@ -408,7 +425,7 @@ int tandem_steer(struct xdp_md *ctx)
 		if (ours && !lease_is_held(ours->lease))
 			return count(STEER_NO_LEASE, XDP_DROP);
 		if (ours)
-			return is_blocked(&p) ? count(STEER_BLOCKED, XDP_DROP) : take_query(ctx, port, ours->lease);
+			return is_blocked(&p) ? count(STEER_BLOCKED, XDP_DROP) : take_query(ctx, &p, port, ours->lease);
 	}
 	ours = find(conf->address, STEER_LISTEN_SLOTS, conf->salt, p.dst, 0);
 	if (ours && !lease_is_held(ours->lease))

@@ -66,6 +66,26 @@ struct steer_block_entry {
 	__u32 pad;
 };
 
+/*
+ * In front of some of the queries that go to a socket, in the frame's headroom (XDP's metadata): when the filter saw
+ * them. Of which ones both sides see by the UDP checksum, which is as good as random. Some drivers have no room
+ * for it, hence the magic; the daemon wipes it, because the frame comes again.
+ */
+enum { STEER_STAMP_ONE_OF = 64 };	/* a power of two */
+
+struct steer_stamp {
+	__u64 magic;
+	__u64 seen_ns;			/* CLOCK_MONOTONIC */
+};
+
+static const __u64 STEER_STAMP_MAGIC = 0x5a1d7c93e6b4082full;
+
+/* Host order: the octet that changes most is the last one. */
+static inline int steer_is_stamped(__u16 udp_checksum)
+{
+	return !(udp_checksum & (STEER_STAMP_ONE_OF - 1));
+}
+
 /* The slot where the search for (addr, port) begins; the same function on both sides. */
 static inline __u32 steer_hash(__u32 salt, const __be32 *addr, __be16 port)
 {
@@ -100,5 +120,6 @@ _Static_assert(sizeof(struct steer_endpoint) == 24, "no hidden padding");
 _Static_assert(sizeof(struct steer_block_key) == 20, "no hidden padding");
 _Static_assert(sizeof(struct steer_block_entry) == 24, "no hidden padding");
 _Static_assert(sizeof(struct steer_rewrite) == 16, "no hidden padding");
+_Static_assert(sizeof(struct steer_stamp) == 16, "no hidden padding, and what metadata may have");
 
 #endif

@@ -29,7 +29,9 @@
 #include "dataplane/offender.h"
 #include "dataplane/port.h"
 #include "dataplane/sockio.h"
+#include "dataplane/steer_shared.h"
 #include "dataplane/trace.h"
+#include "dataplane/wire.h"
 #include "dataplane/xsk.h"
 
 enum {
@@ -38,6 +40,8 @@ enum {
 	POLL_MAX = 256,
 	DSCP_MASK = 0xfc,	/* the answer keeps the query's DSCP; ECN is not ours to echo (RFC 3168) */
 };
+
+#define STAMP_AGE_MAX_NS (8LL * CLOCK_NS_PER_S)	/* what is older was not stamped but found */
 
 /* ---- struct dp_io of AF_XDP ---- */
 
@@ -78,8 +82,16 @@ static bool reply_by_kernel(struct dp_worker *worker, struct dp_packet *p)
 	return true;
 }
 
+static enum dp_latency_kind kind_of(enum dp_counter outcome)
+{
+	return outcome == DP_COUNT_FORWARDED_ANSWERED || outcome == DP_COUNT_JOINED ||
+	       outcome == DP_COUNT_FORWARDED_TIMEOUT ? DP_LATENCY_BY_SERVER : DP_LATENCY_AT_ONCE;
+}
+
 static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter *why)
 {
+	uint64_t received_ns = p->back.received_ns;
+
 	if (p->back.origin == DP_ORIGIN_SELF) {
 		dp_passes_self(worker, p);
 		give(worker, p);
@@ -88,8 +100,11 @@ static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter
 	/* A switch must not learn the virtual MAC back from a node that lets it go. */
 	if (p->lease != LEASE_NONE && (worker->lingering >> p->lease & 1))
 		dp_port_mac(worker->shared->port[p->back.flow.port], p->back.flow.own_mac);
-	if (is_too_long(worker, p) ? reply_by_kernel(worker, p) : send_frame(worker, p, &p->back.flow))
+	if (is_too_long(worker, p) ? reply_by_kernel(worker, p) : send_frame(worker, p, &p->back.flow)) {
+		if (received_ns)
+			dp_latency_queued(&worker->latency, received_ns, kind_of(*why));
 		return true;
+	}
 	*why = DP_COUNT_DROP_TRANSMIT;
 	give(worker, p);
 	return false;
@@ -163,6 +178,22 @@ static enum dp_counter reason_of(enum dp_parse parse)
 	return reasons[parse];
 }
 
+/* When the filter saw the frame, if it has said so; else 0. */
+static uint64_t read_stamp(uint8_t *frame, const uint8_t *payload, uint64_t now_ns)
+{
+	struct steer_stamp stamp;
+	int64_t age_ns;
+
+	if (!steer_is_stamped(wire_get16(payload - sizeof(uint16_t))))
+		return 0;
+	memcpy(&stamp, frame - sizeof(stamp), sizeof(stamp));
+	memset(frame - sizeof(stamp), 0, sizeof(stamp));
+	/* the filter may have seen it after this turn began */
+	age_ns = (int64_t)(now_ns - stamp.seen_ns);
+	return stamp.magic == STEER_STAMP_MAGIC && age_ns > -STAMP_AGE_MAX_NS && age_ns < STAMP_AGE_MAX_NS ?
+		       stamp.seen_ns : 0;
+}
+
 /* Frame to packet. False: not to be worked on, counted, the frame is still the caller's. */
 static bool read_frame(struct dp_worker *worker, const struct dp_frame *frame, struct dp_packet *p)
 {
@@ -180,6 +211,7 @@ static bool read_frame(struct dp_worker *worker, const struct dp_frame *frame, s
 	if (parse != DP_PARSE_OK && parse != DP_PARSE_UNFINISHED)
 		return false;
 	p->back.flow.traffic_class &= DSCP_MASK;
+	p->back.received_ns = read_stamp(frame->data, p->payload, worker->now_ns);
 	p->payload_len = payload_len;
 	p->payload_room = dp_rings_room(worker->io_state, p->payload);
 	p->buffer = frame->data;
@@ -328,6 +360,8 @@ static bool turn(struct dp_worker *worker, unsigned sockets)
 	if (dp_passes_leases_lost(worker))
 		counters_add(&worker->counters[DP_COUNT_LEASE_CANCELLED], dp_rings_cancel(worker->io_state));
 	unsent = dp_rings_flush(worker->io_state);
+	if (worker->latency.waiting)
+		dp_latency_sent(&worker->latency, clock_mono_ns());
 	wake_receivers(worker, handed);
 	return done >= DP_BATCH_MAX || unsent;
 }
@@ -375,8 +409,10 @@ struct dp_worker *dp_worker_new(struct dp_shared *shared, unsigned index, unsign
 	worker->inflight = dp_inflight_table_new(&conf);
 	worker->trace_ring = dp_trace_ring_new();
 	worker->offenders = dp_offenders_new();
+	worker->latency.counters = counters_new(DP_LATENCY_KINDS * DP_LATENCY_COUNTERS);
 	if (worker->wake_fd < 0 || !worker->batch || !worker->counters || !worker->pool_counters ||
-	    !worker->loads || !worker->inflight || !worker->trace_ring || !worker->offenders) {
+	    !worker->loads || !worker->inflight || !worker->trace_ring || !worker->offenders ||
+	    !worker->latency.counters) {
 		dp_worker_free(worker);
 		errno = ENOMEM;
 		return NULL;
@@ -393,6 +429,7 @@ void dp_worker_free(struct dp_worker *worker)
 		return;
 	if (worker->wake_fd >= 0)
 		close(worker->wake_fd);
+	counters_free(worker->latency.counters);
 	dp_offenders_free(worker->offenders);
 	dp_trace_ring_free(worker->trace_ring);
 	dp_inflight_table_free(worker->inflight);

@@ -19,6 +19,7 @@
 #include "base/epoch.h"
 #include "dataplane/conf.h"
 #include "dataplane/inflight.h"
+#include "dataplane/latency.h"
 #include "dataplane/limit.h"
 #include "dataplane/outcome.h"
 #include "dataplane/packet.h"
@@ -175,6 +176,7 @@ struct dp_worker {
 	struct dp_limit_slips slips;
 	struct dp_packet *batch;		/* DP_BATCH_MAX, and one more: the scratch of the passes */
 	uint16_t batch_len;
+	struct dp_latency latency;
 	/* cold below */
 	unsigned index;
 	unsigned writer;			/* its number among those that write into the cache */

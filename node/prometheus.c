@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "dataplane/latency.h"
 #include "dataplane/outcome.h"
+#include "dataplane/steer_shared.h"
 #include "vrrp/fsm.h"
 
 enum { LABELS_MAX = 3 };
@@ -205,6 +207,37 @@ static void print_sockets(FILE *out, const json_t *sockets)
 		print_family(out, sockets, labels, NULL, &families[i]);
 }
 
+/* ---- time in the node ---- */
+
+/* As Prometheus has it: how many took at most so long, for each power of two. */
+static void print_histogram(FILE *out, const char *name, const char *kind, const json_t *figures)
+{
+	const json_t *buckets = json_object_get(figures, "buckets");
+	json_int_t below = 0;
+
+	for (unsigned i = 0; i < DP_LATENCY_BUCKETS; i++) {
+		below += json_integer_value(json_array_get(buckets, i));
+		if (i % DP_LATENCY_STEPS == DP_LATENCY_STEPS - 1 && i < DP_LATENCY_BUCKETS - 1)
+			fprintf(out, "tandem_%s_bucket{answered=\"%s\",le=\"%g\"} %" JSON_INTEGER_FORMAT "\n", name,
+				kind, (double)dp_latency_end_us(i) / 1e6, below);
+	}
+	fprintf(out, "tandem_%s_bucket{answered=\"%s\",le=\"+Inf\"} %" JSON_INTEGER_FORMAT "\n", name, kind, below);
+	fprintf(out, "tandem_%s_sum{answered=\"%s\"} %.6f\n", name, kind,
+		(double)json_integer_value(json_object_get(figures, "sum_us")) / 1e6);
+	fprintf(out, "tandem_%s_count{answered=\"%s\"} %" JSON_INTEGER_FORMAT "\n", name, kind, below);
+}
+
+static void print_latency(FILE *out, const json_t *latency)
+{
+	if (!json_is_object(latency))
+		return;
+	fprintf(out, "# HELP tandem_in_node_seconds from the filter to the send call, of one query in %u on the fast path\n"
+		"# TYPE tandem_in_node_seconds histogram\n", STEER_STAMP_ONE_OF);
+	for (unsigned kind = 0; kind < DP_LATENCY_KINDS; kind++)
+		print_histogram(out, "in_node_seconds", dp_latency_name(kind),
+				json_object_get(latency, dp_latency_name(kind)));
+}
+
 /* ---- the packet cache ---- */
 
 static void print_pools(FILE *out, const json_t *pools)
@@ -366,6 +399,7 @@ void prometheus_print(FILE *out, const json_t *document)
 	print_counts(out, json_object_get(document, "virtual_mac"), "virtual_mac_frames_total", "verdict",
 		     "frames by what the program for virtual MACs did with them");
 	print_sockets(out, json_object_get(document, "sockets"));
+	print_latency(out, json_object_get(document, "latency"));
 	print_pools(out, json_object_get(document, "pools"));
 	print_cache(out, json_object_get(document, "cache"));
 	print_servers(out, json_object_get(document, "servers"));

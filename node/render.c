@@ -512,6 +512,26 @@ static void render_sockets(FILE *out, const json_t *sockets)
 	table_print(t, out);
 }
 
+static void render_latency(FILE *out, json_t *latency)
+{
+	struct table *t;
+	const char *kind;
+	json_t *figures;
+
+	if (!json_object_size(latency))
+		return;
+	t = table_new("IN THE NODE|>TIMED|>P50 US|>P99 US|>P99.9 US");
+	json_object_foreach(latency, kind, figures) {
+		table_text(t, kind);
+		table_number(t, number_of(figures, "timed"));
+		table_number(t, number_of(figures, "p50_us"));
+		table_number(t, number_of(figures, "p99_us"));
+		table_number(t, number_of(figures, "p999_us"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
 /* Counters down, workers across. */
 static void render_worker_counters(FILE *out, const json_t *sum, json_t *workers)
 {
@@ -562,6 +582,7 @@ static void render_counters(FILE *out, const json_t *d)
 		render_counts(out, "VIRTUAL MAC|>FRAMES", json_object_get(d, "virtual_mac"));
 	}
 	render_sockets(out, json_object_get(d, "sockets"));
+	render_latency(out, json_object_get(d, "latency"));
 }
 
 /* ---- cache ---- */

@@ -145,6 +145,38 @@ static json_t *virtual_mac_counters(const struct node *node)
 	return object;
 }
 
+static json_t *latency_object(const struct node *node, enum dp_latency_kind kind)
+{
+	uint64_t sum[DP_LATENCY_COUNTERS] = { 0 }, count = 0;
+	json_t *object = json_object(), *buckets = json_array();
+
+	for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
+		if (node->shared.worker[i])
+			counters_sum(sum, node->shared.worker[i]->latency.counters + kind * DP_LATENCY_COUNTERS,
+				     DP_LATENCY_COUNTERS);
+	for (unsigned i = 0; i < DP_LATENCY_BUCKETS; i++) {
+		count += sum[i];
+		json_array_append_new(buckets, json_integer((json_int_t)sum[i]));
+	}
+	document_count(object, "timed", count);
+	document_count(object, "sum_us", sum[DP_LATENCY_SUM]);
+	document_count(object, "p50_us", dp_latency_quantile_us(sum, 0.5));
+	document_count(object, "p99_us", dp_latency_quantile_us(sum, 0.99));
+	document_count(object, "p999_us", dp_latency_quantile_us(sum, 0.999));
+	json_object_set_new(object, "buckets", buckets);
+	return object;
+}
+
+/* Only what came by a ring is timed. */
+static json_t *latencies(const struct node *node)
+{
+	json_t *object = json_object();
+
+	for (unsigned kind = 0; kind < DP_LATENCY_KINDS; kind++)
+		json_object_set_new(object, dp_latency_name(kind), latency_object(node, kind));
+	return object;
+}
+
 json_t *status_counters(const struct node *node, bool per_worker)
 {
 	uint64_t sum[DP_COUNTERS];
@@ -163,8 +195,10 @@ json_t *status_counters(const struct node *node, bool per_worker)
 		json_object_set_new(object, "filter", filter_counters(node->steer));
 	if (node->vrrp)
 		json_object_set_new(object, "virtual_mac", virtual_mac_counters(node));
-	if (node->umem)
+	if (node->umem) {
 		json_object_set_new(object, "sockets", socket_statistics(node));
+		json_object_set_new(object, "latency", latencies(node));
+	}
 	return object;
 }
 

@@ -67,8 +67,10 @@ def stream(rate, name, **keys):
 class Asker:
     """tests/bench/ask: many names and many clients, each answer timed as it arrives."""
 
-    def __init__(self, topology, build):
-        self.words = topology.on("gen", f"{build}/tests/bench/ask", "eth0", mac_of(CLIENT_SIDE), CLIENT_SIDE)
+    def __init__(self, topology, build, cpu=None):
+        """cpu: the only one that the generator uses; None: as the scheduler likes."""
+        pinned = () if cpu is None else ("taskset", "-c", str(cpu))
+        self.words = topology.on("gen", *pinned, f"{build}/tests/bench/ask", "eth0", mac_of(CLIENT_SIDE), CLIENT_SIDE)
         self.fresh = 0
 
     def ask(self, seconds, *streams):

@@ -12,7 +12,7 @@ from topology import CLIENT_SIDE, CLIENT_SIDE_6, BenchError
 
 CPU_QPS, CPU_S = 40000, 3
 RATE_S = 2
-LAST_ROUND_S = 360
+LAST_ROUND_S = 900
 HIT_NAMES = 10000
 WARM_QPS = 20000
 MISSED_MAX = 0.02       # of the queries that are to be hits

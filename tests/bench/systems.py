@@ -12,7 +12,7 @@ from topology import CLIENT_SIDE, CLIENT_SIDE_6, SERVER, await_answer, run
 START_S = 10
 
 TANDEM_CONF = """
-node = {{ name = "bench"; workers = {workers}; }};
+node = {{ name = "bench"; workers = {workers}; {node} }};
 interfaces = ( {{ name = "eth0"; side = "client"; }}, {{ name = "eth1"; side = "server"; }} );
 listen = ( {listen} );
 acl = {{ recursive = [ "10.0.0.0/8", "fd99:1::/64" ]; }};
@@ -58,15 +58,15 @@ class Floor(System):
 
 
 class Tandem(System):
-    """suffix_file: more suffixes of the only route. pool, more: further keys of the pool and of the file."""
+    """suffix_file: more suffixes of the only route. node, pool, more: further keys of these and of the file."""
     name = "tandem"
 
     def __init__(self, topology, build, *, workers=1, memory="512M", prefault=False, addresses=(CLIENT_SIDE,),
-                 suffix_file=None, pool="", more=""):
+                 suffix_file=None, node="", pool="", more=""):
         self.build = build
         self.socket = topology.path("control.sock")
         self.config = topology.write_new("tandem.conf", TANDEM_CONF.format(
-            workers=workers, listen=", ".join(f'{{ address = "{address}"; }}' for address in addresses),
+            workers=workers, node=node, listen=", ".join(f'{{ address = "{address}"; }}' for address in addresses),
             server=SERVER, pool=pool, file=f'file = "{suffix_file}";' if suffix_file else "", memory=memory,
             prefault=str(prefault).lower(), socket=self.socket, more=more))
         super().__init__(topology, (f"{build}/tandemd", "--config", self.config))

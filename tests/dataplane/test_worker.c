@@ -15,9 +15,12 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include "base/clock.h"
+#include "base/counters.h"
 #include "dataplane/packet.h"
 #include "dataplane/port.h"
 #include "dataplane/steer.h"
+#include "dataplane/steer_shared.h"
 #include "dataplane/wire.h"
 #include "dataplane/xsk.h"
 #include "tests/dataplane/fixture.h"
@@ -87,13 +90,15 @@ static struct dp_flow receive(uint16_t to_port, uint8_t frame[FX_ROOM], uint8_t 
 	return flow;
 }
 
-static void send_to_node(const struct dp_flow *flow, const uint8_t *payload, uint16_t len)
+/* Returns the checksum that stands in it. */
+static uint16_t send_to_node(const struct dp_flow *flow, const uint8_t *payload, uint16_t len)
 {
 	uint8_t room[DP_HEADERS_MAX + FX_ROOM], *at = room + DP_HEADERS_MAX, *frame;
 
 	memcpy(at, payload, len);
 	frame = dp_packet_write(at, len, flow);
 	assert_true(send(wire_fd, frame, (size_t)(at - frame) + len, 0) > 0);
+	return wire_get16(at - sizeof(uint16_t));
 }
 
 static void open_node(uint16_t vlan, const char *listen, const char *server)
@@ -185,11 +190,75 @@ static void test_vlan(void **state)
 	exchange("2001:db8::99", "2001:db8::53", "2001:db8:1::1", VLAN, PRIORITY | VLAN);
 }
 
+/* How many were timed, within a patience: they are counted after they were sent. */
+static uint64_t timed(enum dp_latency_kind kind, uint64_t expected)
+{
+	uint64_t give_up_ns = clock_mono_ns() + (uint64_t)DEADLINE_MS * CLOCK_NS_PER_MS, sum;
+
+	do {
+		uint64_t counts[DP_LATENCY_COUNTERS] = { 0 };
+
+		counters_sum(counts, fx.worker->latency.counters + kind * DP_LATENCY_COUNTERS, DP_LATENCY_COUNTERS);
+		sum = 0;
+		for (unsigned i = 0; i < DP_LATENCY_BUCKETS; i++)
+			sum += counts[i];
+	} while (sum < expected && clock_mono_ns() < give_up_ns);
+	return sum;
+}
+
+/* One of 64, by the checksum: whoever can count them from outside knows what the filter and the worker must see. */
+static void test_timed(void **state)
+{
+	struct dp_flow ask = { .own = fx_addr("10.0.0.99"), .peer = fx_addr("10.0.0.53"), .own_port = 4000, .peer_port = 53 };
+	uint8_t query[300], frame[FX_ROOM], *payload;
+	uint16_t len, checksum;
+	unsigned expected = 0, forwarded = 0;
+
+	(void)state;
+	open_node(0, "10.0.0.53", "10.1.0.1");
+	memcpy(ask.own_mac, client_mac, sizeof(client_mac));
+	dp_port_mac(&port, ask.peer_mac);
+	for (uint16_t id = 0; id < 300; id++) {
+		len = (uint16_t)fx_query(query, id, 0, "www.example.net", 1, 1, 1232);
+		query[2] |= 0x18;	/* no opcode that we know: answered at once */
+		expected += steer_is_stamped(send_to_node(&ask, query, len)) != 0;
+		receive(4000, frame, &payload, &len);
+	}
+	assert_in_range(expected, 1, 30);
+	assert_int_equal(timed(DP_LATENCY_AT_ONCE, expected), expected);
+
+	for (uint16_t id = 0; !forwarded; id++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "w%u.example.net", id);	/* none joins another */
+		len = (uint16_t)fx_query(query, id, 0, name, 1, 1, 1232);
+		checksum = send_to_node(&ask, query, len);
+		receive(53, frame, &payload, &len);
+		if (steer_is_stamped(checksum)) {
+			struct dp_flow flow, back;
+
+			assert_int_equal(dp_packet_parse(frame, FX_ROOM, true, &flow, &payload, &len), DP_PARSE_OK);
+			back = (struct dp_flow){ .own = flow.own, .peer = flow.peer, .own_port = 53,
+						 .peer_port = flow.peer_port };
+			memcpy(back.own_mac, server_mac, sizeof(server_mac));
+			memcpy(back.peer_mac, ask.peer_mac, sizeof(back.peer_mac));
+			payload[2] |= DNS_QR >> 8;
+			send_to_node(&back, payload, len);
+			receive(4000, frame, &payload, &len);
+			forwarded++;
+		}
+	}
+	assert_int_equal(timed(DP_LATENCY_BY_SERVER, forwarded), forwarded);
+	assert_int_equal(timed(DP_LATENCY_AT_ONCE, expected), expected);
+	close_node();
+}
+
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		CASE("D001 a query and its answer through the worker, of both families", test_untagged),
 		CASE("D005 behind a tag: servers get the port's VLAN, clients their own tag back", test_vlan),
+		CASE("one query in 64 is timed from the filter to the send call, by who answers", test_timed),
 	};
 
 	if (!netns_open(&ns) || !netns_veth(&ns, "e0", "p0", 1) ||

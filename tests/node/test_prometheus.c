@@ -16,7 +16,7 @@
 enum { TEXT_MAX = 1 << 20, FAMILIES_MAX = 200, SAMPLES_MAX = 4000 };
 
 static char text[TEXT_MAX];
-static struct { char name[128]; bool counter; } families[FAMILIES_MAX];
+static struct { char name[128]; bool counter, histogram; } families[FAMILIES_MAX];
 static char samples[SAMPLES_MAX][256];
 static unsigned n_families, n_samples;
 
@@ -71,7 +71,9 @@ static const char *read_head(const char *at)
 	memcpy(families[n_families].name, name, len);
 	families[n_families].name[len] = '\0';
 	families[n_families].counter = strncmp(type, " counter\n", 9) == 0;
-	assert_true(families[n_families].counter || strncmp(type, " gauge\n", 7) == 0);
+	families[n_families].histogram = strncmp(type, " histogram\n", 11) == 0;
+	assert_true(families[n_families].counter || families[n_families].histogram ||
+		    strncmp(type, " gauge\n", 7) == 0);
 	/* by convention a counter says that it is a total */
 	assert_int_equal(families[n_families].counter, len > 6 && memcmp(end - 6, "_total", 6) == 0);
 	n_families++;
@@ -85,8 +87,12 @@ static const char *read_sample(const char *at)
 	char *end;
 
 	at = skip_name(at);
-	assert_int_equal(strlen(families[n_families - 1].name), at - start);
-	assert_memory_equal(start, families[n_families - 1].name, at - start);
+	if (families[n_families - 1].histogram)
+		assert_true((size_t)(at - start) > strlen(families[n_families - 1].name));
+	else
+		assert_int_equal(strlen(families[n_families - 1].name), at - start);
+	assert_memory_equal(start, families[n_families - 1].name,
+			    strlen(families[n_families - 1].name));
 	if (*at == '{')
 		at = skip_labels(at);
 	assert_int_equal(*at, ' ');
@@ -150,6 +156,7 @@ static json_t *whole_document(void)
 		"\"sockets\": [ { \"port\": \"eth0\", \"queue\": 0, \"rx_dropped\": 1, \"rx_ring_full\": 2,"
 		"  \"rx_fill_empty\": 3, \"rx_invalid\": 4, \"tx_invalid\": 5, \"tx_ring_empty\": 6 },"
 		"  { \"port\": \"eth0\", \"queue\": 1, \"rx_dropped\": 9 } ],"
+		"\"latency\": { \"at_once\": { \"sum_us\": 12, \"buckets\": [ 1, 0, 0, 2, 0, 0, 0, 0, 4 ] } },"
 		"\"pools\": [ { \"pool\": \"rec\", \"hits\": 70, \"misses\": 30 }, { \"pool\": \"auth\", \"hits\": 1 } ],"
 		"\"cache\": { \"memory\": 8388608, \"arena_used\": 4096, \"entries\": 12, \"evicted\": 3, \"huge_pages\": true },"
 		"\"servers\": [ { \"pool\": \"rec\", \"server\": \"192.0.2.1:53\", \"up\": true, \"changes\": 1,"
@@ -176,6 +183,12 @@ static void every_family_is_well_formed(void **state)
 	static const char *const expected[] = {
 		"# TYPE tandem_queries_total counter\n",
 		"tandem_queries_total{worker=\"0\",outcome=\"" , "tandem_queries_received_total{worker=\"stream\"} ",
+		"# TYPE tandem_in_node_seconds histogram\n",
+		"\ntandem_in_node_seconds_bucket{answered=\"at_once\",le=\"4e-06\"} 3\n"
+		"tandem_in_node_seconds_bucket{answered=\"at_once\",le=\"8e-06\"} 3\n"
+		"tandem_in_node_seconds_bucket{answered=\"at_once\",le=\"1.6e-05\"} 7\n",
+		"\ntandem_in_node_seconds_bucket{answered=\"at_once\",le=\"+Inf\"} 7\n"
+		"tandem_in_node_seconds_sum{answered=\"at_once\"} 0.000012\ntandem_in_node_seconds_count{answered=\"at_once\"} 7\n",
 		"\ntandem_build_info{version=\"0.1.0\",node=\"dd1\",io=\"xdp\"} 1\n",
 		"\ntandem_uptime_seconds 61.500000\n", "\ntandem_queries_unaccounted -1\n", "\ntandem_good 1\n",
 		"\ntandem_inflight{worker=\"0\"} 3\n", "\ntandem_worker_cpu_seconds_total{worker=\"0\"} 1.200000\n",
