@@ -64,6 +64,12 @@ static inline uint32_t addr_v4_be(const struct addr *a)
 /* Orders by octets, unsigned: <0, 0, >0. */
 int addr_compare(const struct addr *a, const struct addr *b);
 
+/* fe80::/10: says nothing without an interface. False for IPv4. */
+static inline bool addr_is_link_local(const struct addr *a)
+{
+	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
 /* True for unspecified, loopback, multicast and broadcast (of either family): no host's own address. */
 bool addr_is_special(const struct addr *a);
 

@@ -2,13 +2,12 @@
 /*
  * advert.c - VRRPv3 advertisements: IP header, message, checksums, timer arithmetic (RFC 9568, 5 and 6.1).
  * Pure functions of octets and numbers; any thread. Contract in advert.h.
- *
- * An IPv4 address lies in struct addr as ::ffff:a.b.c.d. Its twelve leading octets add 0xffff to a ones' complement
- * sum, which is zero there (RFC 1071, 1), so that one pseudo-header serves both families.
  */
 #include "vrrp/advert.h"
 
 #include <string.h>
+
+#include "vrrp/octets.h"
 
 enum {
 	ETH_LEN = 14,
@@ -32,6 +31,8 @@ enum {
 	MESSAGE_VRID = 1, MESSAGE_PRIORITY = 2, MESSAGE_COUNT = 3, MESSAGE_INTERVAL = 4,
 	MESSAGE_CHECKSUM = 6,
 	INTERVAL_MASK = 0x0fff,		/* the four bits above it are reserved */
+
+	EUI64_UNIVERSAL = 0x02,		/* RFC 4291, appendix A */
 
 	NS_PER_CS = 10 * 1000 * 1000,
 };
@@ -67,48 +68,14 @@ const char *vrrp_reject_name(enum vrrp_reject reject)
 	return names[reject];
 }
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-/* len is even: headers, addresses and messages are. */
-static uint32_t sum_words(uint32_t sum, const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len; i += 2)
-		sum += get16(data + i);
-	return sum;
-}
-
-/* The checksum that belongs to a sum; 0 for data that includes a right one. */
-static uint16_t finish_sum(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-static uint32_t sum_pseudo_header(const struct vrrp_path *path, size_t message_len)
-{
-	uint32_t sum = VRRP_PROTOCOL + (uint32_t)message_len;
-
-	sum = sum_words(sum, path->source.bytes, sizeof(path->source.bytes));
-	return sum_words(sum, path->destination.bytes, sizeof(path->destination.bytes));
-}
-
 /* RFC 9568, 5.2.8: IPv4 is summed without a pseudo-header; RFC 5798 was read as demanding one. */
 static uint16_t message_checksum(const uint8_t *message, size_t len, const struct vrrp_path *path,
 				 enum vrrp_checksum mode)
 {
 	bool pseudo = mode == VRRP_CHECKSUM_RFC5798 || !addr_is_v4(&path->source);
 
-	return finish_sum(sum_words(pseudo ? sum_pseudo_header(path, len) : 0, message, len));
+	return finish_sum(sum_words(pseudo ? sum_pseudo_header(&path->source, &path->destination, VRRP_PROTOCOL, len)
+					  : 0, message, len));
 }
 
 size_t vrrp_advert_encode(const struct vrrp_advert *advert, const struct vrrp_path *path,
@@ -203,11 +170,6 @@ static void read_fields(const uint8_t *message, size_t address_len, struct vrrp_
 	}
 }
 
-static bool is_link_local(const struct addr *address)
-{
-	return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
-}
-
 /* RFC 9568, 7.1, with errata 8299, 8300 and 8301. */
 static enum vrrp_reject read_message(const uint8_t *message, size_t len, const struct vrrp_path *path,
 				     enum vrrp_checksum accepted, struct vrrp_advert *advert,
@@ -232,7 +194,7 @@ static enum vrrp_reject read_message(const uint8_t *message, size_t len, const s
 		return VRRP_REJECT_COUNT;
 	if (!advert->interval_cs)
 		return VRRP_REJECT_INTERVAL;
-	if (!v4 && !is_link_local(&advert->addresses[0]))
+	if (!v4 && !addr_is_link_local(&advert->addresses[0]))
 		return VRRP_REJECT_FIRST_ADDRESS;
 	return VRRP_ACCEPTED;
 }
@@ -311,6 +273,26 @@ void vrrp_virtual_mac(uint8_t vrid, bool ipv6, uint8_t mac[6])
 	const uint8_t virtual[] = { 0x00, 0x00, 0x5e, 0x00, ipv6 ? 0x02 : 0x01, vrid };
 
 	memcpy(mac, virtual, sizeof(virtual));
+}
+
+struct addr vrrp_group(bool ipv6)
+{
+	static const struct addr v4 = { .bytes = { [10] = 0xff, [11] = 0xff, [12] = 224, [15] = 18 } };
+	static const struct addr v6 = { .bytes = { 0xff, 0x02, [15] = 0x12 } };
+
+	return ipv6 ? v6 : v4;
+}
+
+struct addr vrrp_link_local(uint8_t vrid)
+{
+	struct addr address = { .bytes = { 0xfe, 0x80, [11] = 0xff, [12] = 0xfe } };
+	uint8_t mac[6];
+
+	vrrp_virtual_mac(vrid, true, mac);
+	memcpy(address.bytes + 8, mac, 3);
+	address.bytes[8] ^= EUI64_UNIVERSAL;
+	memcpy(address.bytes + 13, mac + 3, 3);
+	return address;
 }
 
 uint64_t vrrp_interval_ns(uint16_t interval_cs)

@@ -2,14 +2,14 @@
 /*
  * engine.c - the VRRP thread. Contract in engine.h.
  *
- * A segment is an interface with its sockets and what is heard there; an instance is a virtual router at work: its
+ * A segment is an interface, in one family, with its sockets and what is heard there; an instance is a virtual router at work: its
  * machine (fsm.c decides), its lease, its presence on the network. The engine owns all of them and the loop. A turn:
  *
  *   clock        read once; a stall inside the turn is found again where an advertisement is sent
  *   adverts      every socket, until it is empty: what waits there is older than any timer
  *   timers       of the machine; announcements; the end of a linger
  *   health       faults and weights, acted on in the turn that learns of them
- *   ARP          a bounded number of frames
+ *   ARP, ND      a bounded number of frames
  *   orders       links, release, resume, stop
  *   now and then strangers, and what only time changes in the status
  *   publish      status and control's bell, if something happened
@@ -20,7 +20,7 @@
  * Control's orders are words and cells that it writes before it rings wake_fd. No lock is taken, and nothing is
  * allocated after vrrp_engine_open().
  *
- * IPv4 only. Unicast peers, accept mode and authentication are left out on purpose.
+ * Unicast peers, accept mode and authentication are left out on purpose.
  */
 #include "vrrp/engine.h"
 
@@ -154,7 +154,7 @@ static void run_turn(struct vrrp_engine *engine)
 	read_health(engine);
 	review(engine, now_ns);
 	for (unsigned i = 0; i < engine->n_segments; i++)
-		vrrp_segment_hear_arp(&engine->segments[i], &engine->inbox, now_ns);
+		vrrp_segment_hear_inquiries(&engine->segments[i], &engine->inbox, now_ns);
 	read_orders(engine, now_ns);
 	review(engine, now_ns);
 	if (tick) {
@@ -306,31 +306,33 @@ static int open_waiting(struct vrrp_engine *engine)
 	return err ? err : watch(engine, engine->conf.health->event_fd);
 }
 
-static struct vrrp_segment *find_segment(struct vrrp_engine *engine, const char *interface)
+static struct vrrp_segment *find_segment(struct vrrp_engine *engine, const struct vrrp_conf *conf)
 {
 	for (unsigned i = 0; i < engine->n_segments; i++) {
-		if (!strcmp(engine->segments[i].interface, interface))
+		if (!strcmp(engine->segments[i].interface, conf->interface) &&
+		    engine->segments[i].ipv6 == vrrp_is_ipv6(conf))
 			return &engine->segments[i];
 	}
 	return NULL;
 }
 
-/* With the sockets for all virtual routers on it. Strangers do not wake the thread. */
-static int open_segment(struct vrrp_engine *engine, const char *interface, char *error, size_t size)
+/* With the sockets for all virtual routers of its family on it. Strangers do not wake the thread. */
+static int open_segment(struct vrrp_engine *engine, const struct vrrp_conf *conf, char *error, size_t size)
 {
 	struct vrrp_segment *segment = &engine->segments[engine->n_segments];
-	int err = vrrp_sockets_open(&segment->sockets, interface, engine->conf.router, engine->conf.n,
-				    error, size);
+	int err = vrrp_sockets_open(&segment->sockets, conf->interface, vrrp_is_ipv6(conf), engine->conf.router,
+				    engine->conf.n, error, size);
 
 	if (err)
 		return err;
 	engine->n_segments++;
-	snprintf(segment->interface, sizeof(segment->interface), "%s", interface);
+	snprintf(segment->interface, sizeof(segment->interface), "%s", conf->interface);
+	segment->ipv6 = vrrp_is_ipv6(conf);
 	err = watch(engine, segment->sockets.adverts_fd);
 	if (!err)
-		err = watch(engine, segment->sockets.arp_fd);
+		err = watch(engine, segment->sockets.inquiries_fd);
 	if (err)
-		snprintf(error, size, "%s: cannot wait for packets: %s", interface, strerror(-err));
+		snprintf(error, size, "%s: cannot wait for packets: %s", conf->interface, strerror(-err));
 	return err;
 }
 
@@ -339,13 +341,13 @@ static int open_instance(struct vrrp_engine *engine, unsigned i, uint64_t now_ns
 	const struct vrrp_conf *conf = &engine->conf.router[i];
 	struct vrrp_segment *segment;
 
-	if (!find_segment(engine, conf->interface)) {
-		int err = open_segment(engine, conf->interface, error, size);
+	if (!find_segment(engine, conf)) {
+		int err = open_segment(engine, conf, error, size);
 
 		if (err)
 			return err;
 	}
-	segment = find_segment(engine, conf->interface);
+	segment = find_segment(engine, conf);
 	segment->routers[segment->n++] = &engine->instances[i];
 	vrrp_instance_init(&engine->instances[i], i, conf, &engine->common, &engine->conf.last_words[i],
 			   &segment->sockets, segment->stranger, now_ns);

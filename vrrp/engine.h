@@ -2,7 +2,7 @@
 /*
  * engine.h - the VRRP thread: sockets, timers, lease. Real-time, its memory locked, its own epoll set. It calls nothing
  * that can block: no netlink, no address change, no file, no allocation, no lock another thread may hold.
- * Order of a turn: clock, drain the advert sockets, timers, health, a bounded number of ARP frames, commands.
+ * Order of a turn: clock, drain the advert sockets, timers, health, a bounded number of ARP and ND frames, commands.
  *
  * The control thread opens it, tells it what netlink said, gives orders and reads what it publishes.
  */
@@ -58,7 +58,7 @@ void vrrp_engine_close(struct vrrp_engine *engine);
 
 /* ---- orders of the control thread; taken up in the loop's next turn ---- */
 
-/* The interface's state as netlink has it: primary address (unspecified = none), MAC, carrier, ready (kernel part,
+/* The interface's state as netlink has it: primary address, of IPv6 link-local (unspecified = none), MAC, carrier, ready (kernel part,
  * TAP, data plane). Startup is raised when all is there; a lost one releases. */
 struct vrrp_link {
 	struct addr source;
@@ -89,7 +89,7 @@ struct vrrp_status {
 	struct vrrp_peer peer, other;
 	uint64_t transitions, became_active, sent, sent_release, send_errors, heard, heard_release, missed,
 		 two_actives, interval_errors, address_list_errors, late, lapsed, announcements, arp_requests,
-		 arp_replies, arp_limited;
+		 arp_replies, arp_limited;	/* of IPv6: of neighbour discovery */
 	uint64_t rejected[VRRP_REJECTS];
 	uint64_t foreign;		/* advertisements the socket filter kept away: other VRID or TTL */
 	char conflict[VRRP_CONFLICT_TEXT];	/* another MAC answers for a virtual address: which, or "" */

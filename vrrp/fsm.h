@@ -41,7 +41,7 @@ enum vrrp_action {
 	VRRP_ACT_SAY_RELEASE = 1 << 3,	/* advertisement with priority 0 */
 	VRRP_ACT_TAKE = 1 << 4,		/* the advertisement grants the lease; not sent: nothing of the step happens */
 	VRRP_ACT_ADVERTISE = 1 << 5,	/* send; extends the lease */
-	VRRP_ACT_ANNOUNCE = 1 << 6,	/* gratuitous ARP burst */
+	VRRP_ACT_ANNOUNCE = 1 << 6,	/* burst of gratuitous ARP, or of neighbour advertisements */
 	VRRP_ACT_ADVER_TIMER = 1 << 7,	/* own interval from now; when it had fired, from when it was due */
 	VRRP_ACT_WATCH_PEER = 1 << 8,	/* Active_Down_Timer = Active_Down_Interval of the interval heard */
 	VRRP_ACT_WATCH_BRIEFLY = 1 << 9,/* Active_Down_Timer = Skew_Time */
@@ -73,8 +73,18 @@ struct vrrp_conf {
 	uint32_t burst_gap_ms, burst_again_ms, refresh_ms;	/* refresh 0 = off */
 	uint8_t lease;				/* index in the lease page */
 	uint8_t count;
-	struct addr addresses[VRRP_ADDRESSES_MAX];
+	struct addr addresses[VRRP_ADDRESSES_MAX];	/* at least one */
 };
+
+/* The addresses of one virtual router are of one family; the first of IPv6 is link-local (RFC 9568, 5.2.9). */
+static inline bool vrrp_is_ipv6(const struct vrrp_conf *conf)
+{
+	return !addr_is_v4(&conf->addresses[0]);
+}
+
+/* How logs and documents name a virtual router: "eth0/51", of IPv6 "eth0/51v6". A format and its arguments. */
+#define VRRP_NAME "%s/%u%s"
+#define VRRP_NAME_OF(conf) (conf)->interface, (conf)->vrid, vrrp_is_ipv6(conf) ? "v6" : ""
 
 struct vrrp_router;
 
@@ -115,7 +125,7 @@ struct vrrp_router {
 	const struct vrrp_actions *actions;
 	void *context;				/* the engine's */
 	enum vrrp_state state;
-	struct addr source;			/* our primary address on the interface; unspecified = none */
+	struct addr source;			/* our primary or link-local address on the interface; unspecified = none */
 	uint8_t weights;			/* sum of the weights of failed conditions, at most 253 */
 	bool demoted;				/* fault, last resort: priority 1 */
 	bool planned;				/* in Initialize by VRRP_EV_RELEASE: may preempt at once when back */

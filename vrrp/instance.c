@@ -8,7 +8,6 @@
  */
 #include "vrrp/instance.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +15,6 @@
 #include "base/lease.h"
 #include "vrrp/sockets.h"
 
-enum { GROUP = 0xe0000012 };	/* 224.0.0.18 */
 #define FAILURES_WITHIN_NS (600ULL * CLOCK_NS_PER_S)
 
 _Static_assert(sizeof(struct vrrp_link) == 24, "compared octet by octet, so without padding");
@@ -48,7 +46,7 @@ static size_t build_advert(const struct vrrp_instance *it, uint8_t priority, uin
 	};
 	struct vrrp_path path = {
 		.source = it->router.source,
-		.destination = addr_from_v4(htonl(GROUP)),
+		.destination = vrrp_group(vrrp_is_ipv6(conf)),
 	};
 
 	memcpy(advert.addresses, conf->addresses, conf->count * sizeof(conf->addresses[0]));
@@ -181,7 +179,7 @@ static void changed(struct vrrp_router *router, enum vrrp_state from, enum vrrp_
 	snprintf(transition.cause, sizeof(transition.cause), "%s", cause);
 	vrrp_ring_put(&it->common->ring, &transition);
 	it->common->news = true;
-	log_info("vrrp %s/%u: %s to %s, %s: %s", router->conf->interface, router->conf->vrid,
+	log_info("vrrp " VRRP_NAME ": %s to %s, %s: %s", VRRP_NAME_OF(router->conf),
 		 vrrp_state_name(from), vrrp_state_name(router->state), vrrp_event_name(event), cause);
 }
 
@@ -257,11 +255,11 @@ static void change_place(struct vrrp_instance *it, uint64_t now_ns)
 	prepare_last_words(it);
 	if (!it->router.conf->virtual_mac)
 		vrrp_presence_announce(&it->presence, now_ns);
-	log_info("vrrp %s/%u: source address is now %s", it->router.conf->interface,
-		 it->router.conf->vrid, addr_format(&it->link.source, source, sizeof(source)));
+	log_info("vrrp " VRRP_NAME ": source address is now %s", VRRP_NAME_OF(it->router.conf),
+		 addr_format(&it->link.source, source, sizeof(source)));
 }
 
-/* An IPv4 address of this host on the interface, and not one that moves. */
+/* An address of this host on the interface, of IPv6 a link-local one, and not one that moves. */
 static bool has_source(const struct vrrp_instance *it)
 {
 	const struct vrrp_conf *conf = it->router.conf;
@@ -271,6 +269,8 @@ static bool has_source(const struct vrrp_instance *it)
 		if (addr_equal(source, &conf->addresses[i]))
 			return false;
 	}
+	if (vrrp_is_ipv6(conf))
+		return addr_is_link_local(source);
 	return addr_is_v4(source) && !addr_is_special(source);
 }
 
@@ -306,7 +306,8 @@ static void list_missing(const struct vrrp_instance *it, char *text, size_t size
 	const char *fault = it->common->fault;
 
 	snprintf(text, size, "%s%s%s%s%s", it->link.up ? "" : ", link down",
-		 has_source(it) ? "" : ", no IPv4 address of its own",
+		 has_source(it) ? "" : vrrp_is_ipv6(it->router.conf) ? ", no link-local address of its own"
+								     : ", no IPv4 address of its own",
 		 it->link.ready ? "" : ", data plane not ready",
 		 fault ? ", condition " : "", fault ? fault : "");
 	if (text[0])

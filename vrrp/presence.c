@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * presence.c - announcements, ARP answers, conflicts. Contract in presence.h.
+ * presence.c - announcements, answers, conflicts. Contract in presence.h.
  */
 #include "vrrp/presence.h"
 
@@ -25,7 +25,7 @@ void vrrp_presence_init(struct vrrp_presence *presence, const struct vrrp_conf *
 	presence->conf = conf;
 	presence->sockets = sockets;
 	if (conf->virtual_mac)
-		vrrp_virtual_mac(conf->vrid, false, presence->mac);
+		vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), presence->mac);
 }
 
 void vrrp_presence_set_mac(struct vrrp_presence *presence, const uint8_t interface_mac[6])
@@ -38,9 +38,13 @@ void vrrp_presence_set_mac(struct vrrp_presence *presence, const uint8_t interfa
 
 static void announce_address(struct vrrp_presence *p, const struct addr *address)
 {
-	uint8_t frame[VRRP_ARP_FRAME];
-	size_t len = vrrp_announce_arp(address, p->mac, frame);
+	uint8_t frame[VRRP_ANNOUNCE_MAX];
+	size_t len;
 
+	if (vrrp_is_ipv6(p->conf))
+		len = vrrp_announce_na(address, &p->conf->addresses[0], p->mac, frame);
+	else
+		len = vrrp_announce_arp(address, p->mac, frame);
 	if (vrrp_sockets_send(p->sockets, frame, len))
 		p->announcements++;
 }
@@ -120,16 +124,18 @@ static bool under_limit(struct vrrp_answers *answers, uint64_t now_ns)
 	return answers->sent++ < ANSWERS_PER_WINDOW;
 }
 
-static void answer(struct vrrp_presence *p, const struct vrrp_arp *arp, struct vrrp_answers *answers,
+static void answer(struct vrrp_presence *p, const struct vrrp_inquiry *request, struct vrrp_answers *answers,
 		   uint64_t now_ns)
 {
-	uint8_t frame[VRRP_ARP_FRAME];
+	uint8_t frame[VRRP_ANNOUNCE_MAX];
+	size_t len;
 
 	if (!under_limit(answers, now_ns)) {
 		p->limited++;
 		return;
 	}
-	if (vrrp_sockets_send(p->sockets, frame, vrrp_arp_reply(arp, p->mac, frame)))
+	len = vrrp_is_ipv6(p->conf) ? vrrp_nd_reply(request, p->mac, frame) : vrrp_arp_reply(request, p->mac, frame);
+	if (vrrp_sockets_send(p->sockets, frame, len))
 		p->replies++;
 }
 
@@ -139,37 +145,37 @@ static bool is_legitimate(const struct vrrp_presence *p, const uint8_t mac[6])
 	return !memcmp(mac, p->mac, sizeof(p->mac)) || !memcmp(mac, p->peer_mac, sizeof(p->peer_mac));
 }
 
-static void note_conflict(struct vrrp_presence *p, const struct vrrp_arp *arp, uint64_t now_ns)
+static void note_conflict(struct vrrp_presence *p, const struct vrrp_inquiry *claim, uint64_t now_ns)
 {
-	const uint8_t *mac = arp->sender_mac;
+	const uint8_t *mac = claim->sender_mac;
 	char address[ADDR_TEXT_MAX];
 	uint32_t held_back;
 
 	p->conflict_ns = now_ns;
 	snprintf(p->conflict, sizeof(p->conflict), "%s is also at %02x:%02x:%02x:%02x:%02x:%02x",
-		 addr_format(&arp->sender, address, sizeof(address)),
+		 addr_format(&claim->sender, address, sizeof(address)),
 		 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	if (log_limit_pass(&p->conflict_log, now_ns, CONFLICT_LOG_NS, &held_back))
-		log_warning("vrrp %s/%u: conflict: %s (%u more not logged)", p->conf->interface,
-			    p->conf->vrid, p->conflict, held_back);
+		log_warning("vrrp " VRRP_NAME ": conflict: %s (%u more not logged)", VRRP_NAME_OF(p->conf),
+			    p->conflict, held_back);
 }
 
-void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_arp *arp, bool may_answer,
+void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquiry *inquiry, bool may_answer,
 			uint64_t now_ns)
 {
 	const struct vrrp_conf *conf = presence->conf;
-	unsigned target = find_address(conf, &arp->target);
+	unsigned target = find_address(conf, &inquiry->target);
 
-	if (find_address(conf, &arp->sender) < conf->count) {
-		if (!is_legitimate(presence, arp->sender_mac))
-			note_conflict(presence, arp, now_ns);
+	if (find_address(conf, &inquiry->sender) < conf->count) {
+		if (!is_legitimate(presence, inquiry->sender_mac))
+			note_conflict(presence, inquiry, now_ns);
 		return;
 	}
-	if (!arp->request || target == conf->count)
+	if (!inquiry->request || target == conf->count)
 		return;
 	presence->requests++;
 	if (may_answer)
-		answer(presence, arp, &presence->answers[target], now_ns);
+		answer(presence, inquiry, &presence->answers[target], now_ns);
 }
 
 void vrrp_presence_expire(struct vrrp_presence *presence, uint64_t now_ns)

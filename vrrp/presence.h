@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * presence.h - where the addresses of one virtual router are, as the network is told: announcements, answers to ARP,
- * and who else claims to have them. VRRP thread only. Whether we may speak is the caller's to know.
+ * presence.h - where the addresses of one virtual router are, as the network is told: announcements, answers to ARP
+ * and neighbour solicitations, and who else claims to have them. VRRP thread only. Whether we may speak is the caller's to know.
  */
 #ifndef VRRP_PRESENCE_H
 #define VRRP_PRESENCE_H
@@ -48,8 +48,8 @@ void vrrp_presence_stop(struct vrrp_presence *presence);
 void vrrp_presence_timers(struct vrrp_presence *presence, uint64_t now_ns);
 uint64_t vrrp_presence_due(const struct vrrp_presence *presence);	/* UINT64_MAX = none */
 
-/* An ARP frame: a request for one of the addresses is answered if we may; another host's claim is noted. */
-void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_arp *arp, bool may_answer,
+/* A request for one of the addresses is answered if we may; another host's claim is noted. */
+void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquiry *inquiry, bool may_answer,
 			uint64_t now_ns);
 /* Forgets a conflict that was not seen again for a minute. */
 void vrrp_presence_expire(struct vrrp_presence *presence, uint64_t now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * segment.c - advertisements, strangers and ARP of one interface. Contract in segment.h.
+ * segment.c - advertisements, strangers and ARP or neighbour discovery of one interface. Contract in segment.h.
  */
 #include "vrrp/segment.h"
 
@@ -13,17 +13,18 @@
 
 enum {
 	ADVERTS_PER_TURN = 4096,	/* more than the socket's buffer holds */
-	ARP_PER_TURN = 32,
+	INQUIRIES_PER_TURN = 32,
 	STRANGERS_PER_TICK = 16,
 	VRID_NONE = 0,			/* no virtual router has it */
+	IPV6_LEN = 40,
 };
 #define STRANGER_KEPT_NS (60ULL * CLOCK_NS_PER_S)
 #define LOG_EVERY_NS (10ULL * CLOCK_NS_PER_S)
 
-/* The first two octets behind the IPv4 header; zero when the packet is too short for them. */
+/* The first two octets behind the IP header; zero when the packet is too short for them. */
 static uint8_t peek(const uint8_t *packet, size_t len, size_t at)
 {
-	size_t header = len ? (packet[0] & 0x0f) * 4u : 0;
+	size_t header = len ? (packet[0] >> 4 == 6 ? IPV6_LEN : (packet[0] & 0x0f) * 4u) : 0;
 
 	return header + at < len ? packet[header + at] : 0;
 }
@@ -57,8 +58,8 @@ static void reject(struct vrrp_instance *it, enum vrrp_reject why, const struct 
 
 	it->router.rejected[why]++;
 	if (log_limit_pass(&it->reject_log[why], now_ns, LOG_EVERY_NS, &held_back))
-		log_warning("vrrp %s/%u: advertisement from %s rejected: %s (%u more not logged)",
-			    it->router.conf->interface, it->router.conf->vrid,
+		log_warning("vrrp " VRRP_NAME ": advertisement from %s rejected: %s (%u more not logged)",
+			    VRRP_NAME_OF(it->router.conf),
 			    addr_format(&path->source, source, sizeof(source)),
 			    vrrp_reject_name(why), held_back);
 }
@@ -78,13 +79,13 @@ static void tell_differences(struct vrrp_instance *it, uint64_t now_ns)
 	it->differences = found;
 	addr_format(&peer->address, source, sizeof(source));
 	if (found)
-		log_warning("vrrp %s/%u: peer %s has%s%s%s", it->router.conf->interface, it->router.conf->vrid,
-			    source, peer->addresses_differ ? " other addresses;" : "",
+		log_warning("vrrp " VRRP_NAME ": peer %s has%s%s%s", VRRP_NAME_OF(it->router.conf), source,
+			    peer->addresses_differ ? " other addresses;" : "",
 			    peer->interval_differs ? " another interval;" : "",
 			    peer->priority_equal ? " the same priority;" : "");
 	else
-		log_info("vrrp %s/%u: peer %s: addresses, interval and priority are as they should be",
-			 it->router.conf->interface, it->router.conf->vrid, source);
+		log_info("vrrp " VRRP_NAME ": peer %s: addresses, interval and priority are as they should be",
+			 VRRP_NAME_OF(it->router.conf), source);
 }
 
 /* When the kernel received it, by the monotonic clock. The machine bounds what a stepped wall clock makes of it. */
@@ -183,18 +184,20 @@ void vrrp_segment_sample_strangers(struct vrrp_segment *segment, struct vrrp_inb
 		segment->stranger[0] = '\0';
 }
 
-/* ---- ARP ---- */
+/* ---- ARP and neighbour discovery ---- */
 
-void vrrp_segment_hear_arp(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
+void vrrp_segment_hear_inquiries(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)
 {
-	unsigned n = vrrp_inbox_receive(inbox, segment->sockets.arp_fd, ARP_PER_TURN);
-	struct vrrp_arp arp;
+	unsigned n = vrrp_inbox_receive(inbox, segment->sockets.inquiries_fd, INQUIRIES_PER_TURN);
+	bool (*read)(const uint8_t *frame, size_t len, struct vrrp_inquiry *inquiry) =
+		segment->ipv6 ? vrrp_nd_read : vrrp_arp_read;
+	struct vrrp_inquiry inquiry;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!vrrp_arp_read(inbox->frames[i], vrrp_inbox_len(inbox, i), &arp))
+		if (!read(inbox->frames[i], vrrp_inbox_len(inbox, i), &inquiry))
 			continue;
 		for (unsigned r = 0; r < segment->n; r++)
-			vrrp_presence_hear(&segment->routers[r]->presence, &arp,
+			vrrp_presence_hear(&segment->routers[r]->presence, &inquiry,
 					   vrrp_instance_owns(segment->routers[r]), now_ns);
 	}
 }

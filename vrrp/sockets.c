@@ -8,6 +8,9 @@
  *
  * A packet socket on a device also sees frames of its VLAN devices, tag removed: there the frame's device is
  * another one. Frames of a VLAN that has no device here are marked as somebody else's, although they are multicast.
+ *
+ * The card receives for the solicited-node groups' MACs all the time, by packet memberships; that switches send them here is
+ * control's, who joins the groups while Active (node/groups.h): joining waits for locks.
  */
 #include "vrrp/sockets.h"
 
@@ -24,22 +27,27 @@
 
 #include "base/clock.h"
 #include "vrrp/advert.h"
+#include "vrrp/announce.h"
 #include "vrrp/engine.h"
 
 enum {
-	GROUP = 0xe0000012,			/* 224.0.0.18 */
 	ADVERTS_BUFFER = 1024 * 1024,		/* under three thousand frames: read in a few milliseconds */
 	STRANGERS_BUFFER = 16 * 1024,
-	ARP_BUFFER = 256 * 1024,
+	INQUIRIES_BUFFER = 256 * 1024,
 	SEND_PRIORITY = 7,			/* TC_PRIO_CONTROL: ahead of data in the default qdisc */
 	SEND_PRIORITY_PLAIN = 6,		/* the highest that needs no privilege */
 
 	ETH_GROUP_BIT = 1,			/* of the first octet */
 	AT_IP = ETH_HLEN,
-	AT_IP_TTL = ETH_HLEN + 8,
-	AT_IP_PROTOCOL = ETH_HLEN + 9,
+	AT_IPV4_TTL = ETH_HLEN + 8, AT_IPV4_PROTOCOL = ETH_HLEN + 9,
+	AT_IPV6_NEXT_HEADER = ETH_HLEN + 6, AT_IPV6_HOP_LIMIT = ETH_HLEN + 7, AT_IPV6_SOURCE = ETH_HLEN + 8,
+	IPV6_LEN = 40,
 	AT_ARP_SENDER = ETH_HLEN + 14,
 	AT_ARP_TARGET = ETH_HLEN + 24,
+	AT_ND_TYPE = ETH_HLEN + IPV6_LEN,
+	AT_ND_TARGET = ETH_HLEN + IPV6_LEN + 8,
+	LAST_WORD = 12,				/* of an IPv6 address */
+	ND_SOLICITATION = 135, ND_ADVERTISEMENT = 136,
 	VERSION_3_ADVERT = 0x31,
 
 	DROP = 0,
@@ -102,18 +110,21 @@ static void drop_groups_of_others(struct program *p)
 	verdict(p, DROP);
 }
 
-/* Protocol 112 in IPv4: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind
- * the end of a frame drops it, so the length is looked at first. */
-static void filter_adverts(struct program *p, int ifindex, const struct vrrp_conf *const *conf,
+/* Protocol 112: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind the end of a
+ * frame drops it, so the length is looked at first. X is the length of the IP header. */
+static void filter_adverts(struct program *p, const struct vrrp_sockets *s, const struct vrrp_conf *const *conf,
 			   unsigned n, uint32_t ours, uint32_t others)
 {
-	drop_other_devices(p, ifindex);
+	drop_other_devices(p, s->ifindex);
 	drop_groups_of_others(p);
-	load(p, BPF_B | BPF_ABS, AT_IP_PROTOCOL);
+	load(p, BPF_B | BPF_ABS, s->ipv6 ? AT_IPV6_NEXT_HEADER : AT_IPV4_PROTOCOL);
 	verdict_unless(p, VRRP_PROTOCOL, DROP);
-	load(p, BPF_B | BPF_ABS, AT_IP_TTL);
+	load(p, BPF_B | BPF_ABS, s->ipv6 ? AT_IPV6_HOP_LIMIT : AT_IPV4_TTL);
 	verdict_unless(p, VRRP_TTL, others);
-	emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, 0, 0);
+	if (s->ipv6)
+		emit(p, BPF_LDX | BPF_IMM, IPV6_LEN, 0, 0);
+	else
+		emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, 0, 0);
 	load(p, BPF_W | BPF_LEN, 0);
 	emit(p, BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0);
 	verdict_if_below(p, AT_IP + 2, others);
@@ -125,13 +136,14 @@ static void filter_adverts(struct program *p, int ifindex, const struct vrrp_con
 	verdict(p, others);
 }
 
+/* Of IPv6 by the last four octets: that keeps nearly everything away, and what does pass is read in full. */
 static void accept_addresses(struct program *p, uint32_t at, const struct vrrp_conf *const *conf,
 			     unsigned n)
 {
 	load(p, BPF_W | BPF_ABS, at);
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned a = 0; a < conf[i]->count; a++)
-			verdict_if(p, ntohl(addr_v4_be(&conf[i]->addresses[a])), ACCEPT);
+			verdict_if(p, ntohl(conf[i]->addresses[a].words_be[3]), ACCEPT);
 	}
 }
 
@@ -141,6 +153,20 @@ static void filter_arp(struct program *p, int ifindex, const struct vrrp_conf *c
 	drop_groups_of_others(p);
 	accept_addresses(p, AT_ARP_TARGET, conf, n);
 	accept_addresses(p, AT_ARP_SENDER, conf, n);
+	verdict(p, DROP);
+}
+
+static void filter_nd(struct program *p, int ifindex, const struct vrrp_conf *const *conf, unsigned n)
+{
+	drop_other_devices(p, ifindex);
+	drop_groups_of_others(p);
+	load(p, BPF_B | BPF_ABS, AT_IPV6_NEXT_HEADER);
+	verdict_unless(p, IPPROTO_ICMPV6, DROP);
+	load(p, BPF_B | BPF_ABS, AT_ND_TYPE);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, ND_SOLICITATION, 2, 0);
+	verdict_unless(p, ND_ADVERTISEMENT, DROP);
+	accept_addresses(p, AT_ND_TARGET + LAST_WORD, conf, n);
+	accept_addresses(p, AT_IPV6_SOURCE + LAST_WORD, conf, n);
 	verdict(p, DROP);
 }
 
@@ -173,36 +199,75 @@ static int open_packet(int *fd, int ifindex, uint16_t protocol, const struct pro
 	return bind(*fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
 }
 
-/* By a UDP socket and not by a packet membership: only so does the kernel report it to snooping switches. */
-static int join_group(int *fd, int ifindex)
+static int join_ipv4(int fd, int ifindex, const struct addr *group)
 {
-	struct ip_mreqn group = {
-		.imr_multiaddr.s_addr = htonl(GROUP),
+	struct ip_mreqn request = {
+		.imr_multiaddr.s_addr = addr_v4_be(group),
 		.imr_ifindex = ifindex,
 	};
 
-	*fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (*fd < 0)
+	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof(request)) < 0 ? -errno : 0;
+}
+
+static int join_ipv6(int fd, int ifindex, const struct addr *group)
+{
+	struct ipv6_mreq request = { .ipv6mr_interface = (unsigned)ifindex };
+
+	memcpy(&request.ipv6mr_multiaddr, group->bytes, sizeof(request.ipv6mr_multiaddr));
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof(request)) < 0 ? -errno : 0;
+}
+
+/* By a UDP socket and not by a packet membership: only so does the kernel report it to snooping switches. */
+static int join_group(struct vrrp_sockets *s)
+{
+	struct addr group = vrrp_group(s->ipv6);
+
+	s->group_fd = socket(s->ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s->group_fd < 0)
 		return -errno;
-	return setsockopt(*fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -errno : 0;
+	return s->ipv6 ? join_ipv6(s->group_fd, s->ifindex, &group) : join_ipv4(s->group_fd, s->ifindex, &group);
+}
+
+static int receive_for(const struct vrrp_sockets *s, uint16_t type, const uint8_t mac[ETH_ALEN])
+{
+	struct packet_mreq request = {
+		.mr_ifindex = s->ifindex,
+		.mr_type = type,
+		.mr_alen = ETH_ALEN,
+	};
+
+	memcpy(request.mr_address, mac, ETH_ALEN);
+	return setsockopt(s->send_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) < 0 ? -errno : 0;
 }
 
 static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct packet_mreq mac = {
-			.mr_ifindex = s->ifindex,
-			.mr_type = PACKET_MR_UNICAST,
-			.mr_alen = ETH_ALEN,
-		};
+	uint8_t mac[ETH_ALEN];
+	int err = 0;
 
+	for (unsigned i = 0; i < n && !err; i++) {
 		if (!conf[i]->virtual_mac)
 			continue;
-		vrrp_virtual_mac(conf[i]->vrid, false, mac.mr_address);
-		if (setsockopt(s->send_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mac, sizeof(mac)) < 0)
-			return -errno;
+		vrrp_virtual_mac(conf[i]->vrid, s->ipv6, mac);
+		err = receive_for(s, PACKET_MR_UNICAST, mac);
 	}
-	return 0;
+	return err;
+}
+
+static int add_solicited_nodes(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+{
+	uint8_t mac[ETH_ALEN];
+	int err = 0;
+
+	for (unsigned i = 0; s->ipv6 && i < n; i++) {
+		for (unsigned a = 0; a < conf[i]->count && !err; a++) {
+			struct addr group = vrrp_solicited_node(&conf[i]->addresses[a]);
+
+			vrrp_multicast_mac(&group, mac);
+			err = receive_for(s, PACKET_MR_MULTICAST, mac);
+		}
+	}
+	return err;
 }
 
 static int open_sender(struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
@@ -216,26 +281,32 @@ static int open_sender(struct vrrp_sockets *s, const struct vrrp_conf *const *co
 		if (setsockopt(s->send_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0)
 			return -errno;
 	}
-	return add_virtual_macs(s, conf, n);
+	err = add_virtual_macs(s, conf, n);
+	return err ? err : add_solicited_nodes(s, conf, n);
 }
 
 static int open_receivers(struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
 {
-	struct program adverts = { .n = 0 }, strangers = { .n = 0 }, arp = { .n = 0 };
+	struct program adverts = { .n = 0 }, strangers = { .n = 0 }, inquiries = { .n = 0 };
+	uint16_t protocol = s->ipv6 ? ETH_P_IPV6 : ETH_P_IP;
 	int err;
 
-	filter_adverts(&adverts, s->ifindex, conf, n, ACCEPT, DROP);
-	filter_adverts(&strangers, s->ifindex, conf, n, DROP, ACCEPT);
-	filter_arp(&arp, s->ifindex, conf, n);
-	err = open_packet(&s->adverts_fd, s->ifindex, ETH_P_IP, &adverts, ADVERTS_BUFFER);
+	filter_adverts(&adverts, s, conf, n, ACCEPT, DROP);
+	filter_adverts(&strangers, s, conf, n, DROP, ACCEPT);
+	if (s->ipv6)
+		filter_nd(&inquiries, s->ifindex, conf, n);
+	else
+		filter_arp(&inquiries, s->ifindex, conf, n);
+	err = open_packet(&s->adverts_fd, s->ifindex, protocol, &adverts, ADVERTS_BUFFER);
 	if (!err)
-		err = open_packet(&s->strangers_fd, s->ifindex, ETH_P_IP, &strangers, STRANGERS_BUFFER);
+		err = open_packet(&s->strangers_fd, s->ifindex, protocol, &strangers, STRANGERS_BUFFER);
 	if (!err)
-		err = open_packet(&s->arp_fd, s->ifindex, ETH_P_ARP, &arp, ARP_BUFFER);
+		err = open_packet(&s->inquiries_fd, s->ifindex, s->ipv6 ? ETH_P_IPV6 : ETH_P_ARP, &inquiries,
+				  INQUIRIES_BUFFER);
 	return err;
 }
 
-int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface,
+int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool ipv6,
 		      const struct vrrp_conf *conf, unsigned n, char *error, size_t size)
 {
 	const struct vrrp_conf *here[VRRP_ROUTERS_MAX];
@@ -243,17 +314,18 @@ int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface,
 	int err;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!strcmp(conf[i].interface, interface))
+		if (!strcmp(conf[i].interface, interface) && vrrp_is_ipv6(&conf[i]) == ipv6)
 			here[n_here++] = &conf[i];
 	}
-	*sockets = (struct vrrp_sockets){ (int)if_nametoindex(interface), -1, -1, -1, -1, -1 };
+	*sockets = (struct vrrp_sockets){ (int)if_nametoindex(interface), ipv6, -1, -1, -1, -1, -1 };
 	if (!sockets->ifindex) {
 		snprintf(error, size, "vrrp: no interface %s", interface);
 		return -ENODEV;
 	}
-	err = join_group(&sockets->group_fd, sockets->ifindex);
+	err = join_group(sockets);
 	if (err) {
-		snprintf(error, size, "%s: cannot join 224.0.0.18: %s", interface, strerror(-err));
+		snprintf(error, size, "%s: cannot join %s: %s", interface, ipv6 ? "ff02::12" : "224.0.0.18",
+			 strerror(-err));
 		goto err_close;
 	}
 	err = open_receivers(sockets, here, n_here);
@@ -280,7 +352,7 @@ static void close_one(int *fd)
 void vrrp_sockets_close(struct vrrp_sockets *sockets)
 {
 	close_one(&sockets->send_fd);
-	close_one(&sockets->arp_fd);
+	close_one(&sockets->inquiries_fd);
 	close_one(&sockets->strangers_fd);
 	close_one(&sockets->adverts_fd);
 	close_one(&sockets->group_fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sockets.h - the packet sockets of one interface: what the VRRP thread hears, and through what it speaks. Opened and
+ * sockets.h - the packet sockets of one interface in one family: what the VRRP thread hears, and through what it speaks. Opened and
  * closed by the control thread; read and written by the VRRP thread.
  */
 #ifndef VRRP_SOCKETS_H
@@ -22,15 +22,16 @@ enum {
 /* Every socket sees untagged frames of this interface only, and none that this host sent. */
 struct vrrp_sockets {
 	int ifindex;
-	int group_fd;		/* member of 224.0.0.18, reads nothing */
+	bool ipv6;
+	int group_fd;		/* member of 224.0.0.18 or ff02::12, reads nothing */
 	int adverts_fd;		/* VRRPv3 of our virtual routers, TTL 255 */
 	int strangers_fd;	/* all other protocol 112; small buffer, its losses are counted */
-	int arp_fd;		/* ARP with one of our virtual addresses as sender or target */
-	int send_fd;		/* holds the virtual MACs on the interface */
+	int inquiries_fd;	/* ARP or neighbour discovery with one of our virtual addresses as sender or target */
+	int send_fd;		/* holds the virtual MACs on the interface, and of IPv6 those of the solicited-node groups */
 };
 
-/* For the virtual routers of conf that are on interface. 0 or -errno with error; on an error nothing stays open. */
-int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface,
+/* For the virtual routers of conf that are on interface and of the family. 0 or -errno with error; on an error nothing stays open. */
+int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool ipv6,
 		      const struct vrrp_conf *conf, unsigned n, char *error, size_t size);
 void vrrp_sockets_close(struct vrrp_sockets *sockets);
 

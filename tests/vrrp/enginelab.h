@@ -31,6 +31,7 @@ enum { SIDE_A, SIDE_B, SIDES };
 
 static const char *const side_device[SIDES] = { "va", "vb" };
 static const char *const side_address[SIDES] = { "192.0.2.1", "192.0.2.2" };
+static const char *const side_link_local[SIDES] = { "fe80::a", "fe80::b" };
 static const uint8_t side_mac[SIDES][6] = { { 2, 0, 0, 0, 0, 0xa }, { 2, 0, 0, 0, 0, 0xb } };
 static const uint8_t virtual_mac_51[6] = { 0, 0, 0x5e, 0, 1, 51 };
 
@@ -84,6 +85,17 @@ static inline struct vrrp_conf plain_conf(unsigned side, uint8_t priority)
 	return conf;
 }
 
+/* The same VRID of IPv6: fe80::53 and 2001:db8::53. */
+static inline struct vrrp_conf plain_conf_v6(unsigned side, uint8_t priority)
+{
+	struct vrrp_conf conf = plain_conf(side, priority);
+
+	conf.count = 2;
+	conf.addresses[0] = address("fe80::53");
+	conf.addresses[1] = address("2001:db8::53");
+	return conf;
+}
+
 static inline void node_init(struct node *node, unsigned side, uint8_t priority)
 {
 	memset(node, 0, sizeof(*node));
@@ -94,11 +106,14 @@ static inline void node_init(struct node *node, unsigned side, uint8_t priority)
 
 static inline void node_link(struct node *node, bool up, bool ready)
 {
-	struct vrrp_link link = { .source = address(side_address[node->side]), .up = up, .ready = ready };
+	struct vrrp_link link = { .up = up, .ready = ready };
 
 	memcpy(link.mac, side_mac[node->side], sizeof(link.mac));
-	for (unsigned i = 0; i < node->n; i++)
+	for (unsigned i = 0; i < node->n; i++) {
+		link.source = address(vrrp_is_ipv6(&node->conf[i]) ? side_link_local[node->side]
+								   : side_address[node->side]);
 		vrrp_engine_link(node->engine, i, &link);
+	}
 }
 
 static inline bool node_open(struct node *node)
