@@ -39,7 +39,7 @@ DATAPLANE := dataplane/acl.c dataplane/admit.c dataplane/answers.c dataplane/are
 	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/ttl.c dataplane/upstream.c \
 	dataplane/vmac.c dataplane/worker.c dataplane/xsk.c
 NODE := node/build.c node/cachectl.c node/cachetext.c node/capture.c node/clients.c node/commands.c node/config.c node/control.c node/document.c \
-	node/explain.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
+	node/explain.c node/groups.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
 	node/privs.c node/prometheus.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c node/silence.c \
 	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
 	node/vip.c node/vrrp.c node/vrrpstatus.c

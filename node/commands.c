@@ -83,7 +83,7 @@ static void run_history(struct node *node, struct control_client *client, const 
 	control_answer(client, vrrpstatus_history(node));
 }
 
-/* Gives the order to the routers with this number, 0 = all; returns their names. */
+/* Gives the order to the routers with this number, of both families, 0 = all; returns their names. */
 static json_t *order_routers(struct node *node, void (*order)(struct node_vrrp *vrrp, unsigned router),
 			     json_int_t vrid)
 {
@@ -95,7 +95,7 @@ static json_t *order_routers(struct node *node, void (*order)(struct node_vrrp *
 		if (vrid && vrid != conf->vrid)
 			continue;
 		order(node->vrrp, i);
-		json_array_append_new(names, json_sprintf("%s/%u", conf->interface, conf->vrid));
+		json_array_append_new(names, json_sprintf(VRRP_NAME, VRRP_NAME_OF(conf)));
 	}
 	return names;
 }

@@ -21,6 +21,7 @@
 #include "node/suffixes.h"
 #include "pools/name.h"
 #include "pools/suffix.h"
+#include "vrrp/advert.h"
 
 enum {
 	PORTS_PER_WORKER_MIN = 64,
@@ -195,18 +196,12 @@ static bool is_loopback(const struct addr *addr)
 	return addr_is_v4(addr) ? ntohl(addr_v4_be(addr)) >> 24 == 127 : addr_equal(addr, &loopback_v6);
 }
 
-/* fe80::/10 says nothing without an interface. */
-static bool is_link_local_v6(const struct addr *addr)
-{
-	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
-}
-
 /* An address that a node can have and the data plane can serve; what is wrong otherwise, or NULL. */
 static const char *address_fault(const struct addr *addr)
 {
 	if (addr_is_special(addr) && !is_loopback(addr))
 		return "must be the address of one host";
-	if (is_link_local_v6(addr))
+	if (addr_is_link_local(addr))
 		return "must not be a link-local address";
 	return NULL;
 }
@@ -263,31 +258,102 @@ static bool is_listened_to(const struct config *config, const struct addr *addre
 	return false;
 }
 
+/* What a virtual router's address at position j must not be; NULL when it is well. */
+static const char *router_address_fault(const struct config_vrrp *router, size_t j)
+{
+	const struct addr *address = &router->addresses.item[j];
+
+	if (j == 0 && addr_is_link_local(address))
+		return NULL;
+	if (addr_is_link_local(address))
+		return "a link-local address must be the first one, and the only one of its kind";
+	if (is_loopback(address))
+		return "must not be a loopback address";
+	if (addr_is_v4(address) != addr_is_v4(&router->addresses.item[0]))
+		return "the first one is of the other family; a virtual router has one, so make another vrrp with the same vrid";
+	return address_fault(address);
+}
+
 static void check_router_address(struct settings *s, const struct config *config, size_t i, size_t j)
 {
 	const struct addr *address = &config->vrrp[i].addresses.item[j];
-	const char *fault = address_fault(address);
+	const char *fault = router_address_fault(&config->vrrp[i], j);
 	char list[SETTINGS_PATH_MAX], text[ADDR_TEXT_MAX];
-	int first = config_router(config, address);
 
 	key_of("vrrp", i, "addresses", list);
 	addr_format(address, text, sizeof(text));
-	if (!fault && is_loopback(address))
-		fault = "must not be a loopback address";
-	if (!fault && !addr_is_v4(address))
-		fault = "must be an IPv4 address";
 	if (fault) {
 		MISTAKE_IN(s, j, list, "", "%s: %s", text, fault);
 		return;
 	}
-	if (!is_listened_to(config, address))
-		MISTAKE_IN(s, j, list, "", "%s has no entry in listen: clients would get no answer", text);
-	if (first != (int)i)
-		MISTAKE_IN(s, j, list, "", "%s belongs to vrrp[%d] already", text, first);
 	for (size_t k = 0; k < j; k++) {
 		if (addr_equal(address, &config->vrrp[i].addresses.item[k]))
 			MISTAKE_IN(s, j, list, "", "%s is given twice", text);
 	}
+	if (addr_is_link_local(address))
+		return;			/* nobody is served there */
+	if (!is_listened_to(config, address))
+		MISTAKE_IN(s, j, list, "", "%s has no entry in listen: clients would get no answer", text);
+	if (config_router(config, address) != (int)i)
+		MISTAKE_IN(s, j, list, "", "%s belongs to vrrp[%d] already", text, config_router(config, address));
+}
+
+static bool is_router_ipv6(const struct config_vrrp *router)
+{
+	return !addr_is_v4(&router->addresses.item[0]);
+}
+
+static bool are_neighbours(const struct config_vrrp *a, const struct config_vrrp *b)
+{
+	return strcmp(a->interface, b->interface) == 0 && is_router_ipv6(a) == is_router_ipv6(b);
+}
+
+static void check_router_vrid(struct settings *s, const struct config *config, size_t i)
+{
+	const struct config_vrrp *router = &config->vrrp[i];
+
+	for (size_t j = 0; j < i; j++) {
+		if (router->vrid == config->vrrp[j].vrid && are_neighbours(router, &config->vrrp[j]))
+			MISTAKE_IN(s, i, "vrrp", "vrid", "%u is the number of vrrp[%zu] on %s too, must be another one of "
+				   "1-255", router->vrid, j, router->interface);
+	}
+}
+
+static void check_router_link_local(struct settings *s, const struct config *config, size_t i)
+{
+	const struct config_vrrp *router = &config->vrrp[i];
+
+	for (size_t j = 0; j < i; j++) {
+		if (are_neighbours(router, &config->vrrp[j]) &&
+		    addr_equal(&router->addresses.item[0], &config->vrrp[j].addresses.item[0]))
+			MISTAKE_IN(s, i, "vrrp", "addresses", "the link-local address is that of vrrp[%zu] too", j);
+	}
+}
+
+/* RFC 9568, 5.2.9: the first address is link-local. One that is not given follows from the VRID, so both nodes make the same. */
+static void put_link_local(struct settings *s, struct config_vrrp *router, size_t i)
+{
+	struct config_addrs *addresses = &router->addresses;
+	struct addr *item;
+
+	if (addresses->n == 1 && addr_is_link_local(&addresses->item[0]))
+		MISTAKE_IN(s, i, "vrrp", "addresses", "nobody is served at a link-local address: name another one behind it");
+	if (!is_router_ipv6(router) || addr_is_link_local(&addresses->item[0]))
+		return;
+	if (addresses->n == VRRP_ADDRESSES_MAX) {
+		MISTAKE_IN(s, i, "vrrp", "addresses", "%d leave no room for the link-local address that virtual router %u needs "
+			   "as its first: name at most %d others", VRRP_ADDRESSES_MAX, router->vrid, VRRP_ADDRESSES_MAX - 1);
+		return;
+	}
+	item = reallocarray(addresses->item, addresses->n + 1, sizeof(*item));
+	if (!item) {
+		MISTAKE_IN(s, i, "vrrp", "addresses", "out of memory");
+		return;
+	}
+	memmove(item + 1, item, addresses->n * sizeof(*item));
+	item[0] = vrrp_link_local((uint8_t)router->vrid);
+	*addresses = (struct config_addrs){ item, addresses->n + 1 };
+	router->link_local_derived = true;
 }
 
 static void check_vrrp(struct settings *s, struct config *config)
@@ -297,17 +363,19 @@ static void check_vrrp(struct settings *s, struct config *config)
 		char path[SETTINGS_PATH_MAX], where[CONFIG_WHERE_MAX - SETTINGS_PATH_MAX];
 
 		check_router_interface(s, config, i);
-		for (size_t j = 0; j < i; j++) {
-			if (router->vrid == config->vrrp[j].vrid &&
-			    strcmp(router->interface, config->vrrp[j].interface) == 0)
-				MISTAKE_IN(s, i, "vrrp", "vrid", "%u is the number of vrrp[%zu] on %s too, must be "
-					   "another one of 1-255", router->vrid, j, router->interface);
-		}
+		check_router_vrid(s, config, i);
 		for (size_t j = 0; j < router->addresses.n; j++)
 			check_router_address(s, config, i, j);
 		key_of("vrrp", i, "", path);
 		snprintf(router->where, sizeof(router->where), "%s: %s",
 			 settings_where(s, path, where, sizeof(where)), path);
+	}
+	if (settings_mistakes(s))
+		return;			/* from here on the lists have addresses that the file has not */
+	for (size_t i = 0; i < config->n_vrrp; i++) {
+		put_link_local(s, &config->vrrp[i], i);
+		if (is_router_ipv6(&config->vrrp[i]))
+			check_router_link_local(s, config, i);
 	}
 }
 

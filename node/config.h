@@ -65,7 +65,8 @@ struct config_listen {
 struct config_vrrp {
 	char interface[IF_NAMESIZE];
 	uint32_t vrid, priority, interval_cs;
-	struct config_addrs addresses;
+	struct config_addrs addresses;	/* of one family; of IPv6 the link-local one first */
+	bool link_local_derived;	/* that one was not given */
 	bool virtual_mac, preempt, last_resort;
 	bool foreign_subnet;		/* addresses need not lie in a subnet of the interface */
 	uint32_t preempt_delay_s, linger_ms;
@@ -170,7 +171,7 @@ void config_free(struct config *config);
 /* Position of the pool with this name, or -1. */
 int config_pool(const struct config *config, const char *name);
 
-/* Position of the virtual router that has the address, or -1. */
+/* Position of the virtual router that has the address, or -1. Not for link-local ones: an interface each may have the same. */
 int config_router(const struct config *config, const struct addr *address);
 
 /* Why this prefix cannot be denied or blocked; NULL when it can. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * links.c - interfaces by getifaddrs(), changes by a netlink socket. Contract in links.h.
+ * links.c - interfaces by getifaddrs(), IPv6 addresses by /proc, which tells what getifaddrs() does not: whether they
+ * may be used; changes by a netlink socket. Contract in links.h.
  * Events are not parsed: one says that something changed, and what that was is read anew, so that one that was
  * lost to a full socket (ENOBUFS) counts as well.
  */
@@ -8,12 +9,15 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
+#include <sodium.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,7 +30,10 @@ enum {
 	EVENTS_A_TURN = 256,
 	PREFIX_V4 = 96,			/* bits in front of an IPv4 address in struct addr */
 	PREFIX_HOST = 128,
+	NOT_USABLE = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_OPTIMISTIC,
 };
+
+#define IPV6_ADDRESSES "/proc/thread-self/net/if_inet6"
 
 struct links {
 	struct loop *loop;
@@ -54,7 +61,7 @@ static void take_link(struct link_state *state, const struct ifaddrs *entry)
 		memcpy(state->mac, link->sll_addr, sizeof(state->mac));
 }
 
-static void take_address(struct link_state *state, const struct ifaddrs *entry)
+static void take_ipv4(struct link_state *state, const struct ifaddrs *entry)
 {
 	const struct sockaddr_in *address = (const struct sockaddr_in *)entry->ifa_addr;
 	const struct sockaddr_in *mask = (const struct sockaddr_in *)entry->ifa_netmask;
@@ -65,6 +72,29 @@ static void take_address(struct link_state *state, const struct ifaddrs *entry)
 		.addr = addr_from_v4(address->sin_addr.s_addr),
 		.len = (uint8_t)(PREFIX_V4 + __builtin_popcount(mask->sin_addr.s_addr)),
 	};
+}
+
+/* A line of the file: "ADDRESS IFINDEX LEN SCOPE FLAGS NAME", the numbers hexadecimal. A kernel without IPv6 has no file. */
+static void read_ipv6(const char *name, struct link_state *state)
+{
+	FILE *f = fopen(IPV6_ADDRESSES, "re");
+	char hex[33], device[IF_NAMESIZE];
+	unsigned len, flags;
+
+	if (!f)
+		return;
+	while (state->addresses < LINK_ADDRESSES_MAX &&
+	       fscanf(f, "%32s %*x %x %*x %x %15s", hex, &len, &flags, device) == 4) {
+		struct link_address *address = &state->address[state->addresses];
+
+		if (strcmp(device, name) != 0 ||
+		    sodium_hex2bin(address->addr.bytes, 16, hex, strlen(hex), NULL, NULL, NULL))
+			continue;
+		address->len = (uint8_t)len;
+		address->tentative = flags & NOT_USABLE;
+		state->addresses++;
+	}
+	fclose(f);
 }
 
 int link_read(const char *name, struct link_state *state)
@@ -80,9 +110,10 @@ int link_read(const char *name, struct link_state *state)
 		if (i->ifa_addr->sa_family == AF_PACKET)
 			take_link(state, i);
 		else if (i->ifa_addr->sa_family == AF_INET)
-			take_address(state, i);
+			take_ipv4(state, i);
 	}
 	freeifaddrs(list);
+	read_ipv6(name, state);
 	return state->ifindex ? 0 : -ENODEV;
 }
 
@@ -114,7 +145,7 @@ static void on_events(struct loop_fd *self, uint32_t events)
 
 int links_open(struct links **result, struct loop *loop, void (*on_change)(void *context), void *context)
 {
-	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR };
+	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
 	struct links *links = calloc(1, sizeof(*links));
 	int err;
 

@@ -17,7 +17,7 @@
 #include "dataplane/steer_shared.h"
 #include "vrrp/fsm.h"
 
-enum { LABELS_MAX = 3 };
+enum { LABELS_MAX = 4 };
 
 struct label {
 	const char *name;
@@ -298,7 +298,9 @@ static void print_servers(FILE *out, const json_t *servers)
 
 /* ---- virtual routers ---- */
 
-static const char *const router_labels[LABELS_MAX][2] = { { "interface", "interface" }, { "vrid", "vrid" } };
+static const char *const router_labels[LABELS_MAX][2] = {
+	{ "interface", "interface" }, { "vrid", "vrid" }, { "family", "family" },
+};
 
 /* One gauge per state, 1 for the one that the router is in. */
 static void print_states(FILE *out, const json_t *routers)
@@ -317,7 +319,8 @@ static void print_states(FILE *out, const json_t *routers)
 
 			print_sample(out, "vrrp_state", (struct label[LABELS_MAX]){
 				{ "interface", json_object_get(router, "interface") },
-				{ "vrid", json_object_get(router, "vrid") }, { "state", state } },
+				{ "vrid", json_object_get(router, "vrid") },
+				{ "family", json_object_get(router, "family") }, { "state", state } },
 				now && strcmp(now, name) == 0 ? json_true() : json_false(), 0);
 			json_decref(state);
 		}

@@ -47,13 +47,20 @@ static const char *join_addresses(const json_t *router, char *text, size_t size)
 	return text;
 }
 
+/* As the log has it (VRRP_NAME). Returns text. */
+static const char *router_name(const json_t *router, char *text, size_t size)
+{
+	snprintf(text, size, "%s/%" PRIu64 "%s", text_of(router, "interface"), number_of(router, "vrid"),
+		 strcmp(text_of(router, "family"), "ipv6") == 0 ? "v6" : "");
+	return text;
+}
+
 /* VIRTUAL ROUTER|ADDRESS|STATE|SINCE */
 static void add_router(struct table *t, const json_t *router)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
-	table_text(t, text);
+	table_text(t, router_name(router, text, sizeof(text)));
 	table_text(t, join_addresses(router, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%s%s", text_of(router, "state"),
 		 flag_of(router, "lingering") ? ", lingering" : flag_of(router, "released") ? ", released" : "");
@@ -115,8 +122,7 @@ static void render_peers(FILE *out, const json_t *routers)
 	json_array_foreach(routers, i, router) {
 		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
 
-		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(router, "interface"), number_of(router, "vrid"));
-		table_text(t, name);
+		table_text(t, router_name(router, name, sizeof(name)));
 		table_text(t, text_of(peer, "address"));
 		table_number(t, number_of(peer, "priority"));
 		table_number(t, number_of(peer, "interval_cs"));
@@ -165,9 +171,8 @@ static void render_history(FILE *out, const json_t *d)
 	size_t i;
 
 	json_array_foreach(json_object_get(d, "transitions"), i, event) {
-		snprintf(name, sizeof(name), "%s/%" PRIu64, text_of(event, "interface"), number_of(event, "vrid"));
 		table_text(t, text_of(event, "time"));
-		table_text(t, name);
+		table_text(t, router_name(event, name, sizeof(name)));
 		table_text(t, text_of(event, "from"));
 		table_text(t, text_of(event, "to"));
 		table_text(t, text_of(event, "event"));

@@ -133,7 +133,7 @@ static const struct schema_key listen_keys[] = {
 static const struct schema_key announce_keys[] = {
 	{ "count", SCHEMA_INT, .restart = true, .min = 1, .max = 20, .fallback = "3",
 	  MEMBER(config_vrrp, announce_count),
-	  .help = "Gratuitous ARPs for each address when the node becomes Active." },
+	  .help = "Gratuitous ARPs, or neighbour advertisements, for each address when the node becomes Active." },
 	{ "gap_ms", SCHEMA_INT, .restart = true, .min = 1, .max = 1000, .fallback = "20", .unit = "ms",
 	  MEMBER(config_vrrp, announce_gap_ms),
 	  .help = "Time between them." },
@@ -160,9 +160,9 @@ static const struct schema_key vrrp_keys[] = {
 	  .help = "Time between advertisements, in hundredths of a second; the peer waits three of them." },
 	{ "addresses", SCHEMA_ADDR_LIST, .required = true, .restart = true, .min = 1,
 	  .max = VRRP_ADDRESSES_MAX, MEMBER(config_vrrp, addresses),
-	  .help = "Virtual IPv4 addresses, in the same order on both nodes; each needs an entry in listen." },
+	  .help = "Of one family, each with an entry in listen. IPv6: link-local first, or made of the VRID." },
 	{ "virtual_mac", SCHEMA_BOOL, .restart = true, .fallback = "true", MEMBER(config_vrrp, virtual_mac),
-	  .help = "Use 00:00:5e:00:01:VRID; false: the interface's own, where a hypervisor refuses others." },
+	  .help = "Use 00:00:5e:00:01:VRID (IPv6: 02); false: the interface's own, where a hypervisor refuses others." },
 	{ "preempt", SCHEMA_BOOL, .fallback = "true", MEMBER(config_vrrp, preempt),
 	  .help = "Take the addresses from an Active with a smaller priority." },
 	{ "preempt_delay_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "30", .unit = "s",
@@ -182,7 +182,7 @@ static const struct schema_key vrrp_keys[] = {
 	{ "foreign_subnet", SCHEMA_BOOL, .restart = true, .fallback = "false",
 	  MEMBER(config_vrrp, foreign_subnet),
 	  .help = "Addresses may lie outside every subnet of the interface." },
-	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys, .help = "Gratuitous ARP." },
+	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys, .help = "Gratuitous ARP, or unsolicited neighbour advertisements." },
 	{ 0 }
 };
 

@@ -63,13 +63,13 @@ static void do_without_program(struct silence *s, struct vrrp_conf *conf, const 
 {
 	if (s->steer) {
 		s->rewritten[conf->lease] = true;
-		log_warning("vrrp %s/%u: %s; TCP and ICMP depend on the filter's rewriting of the virtual MAC, which "
-			    "some drivers ignore", conf->interface, conf->vrid, why);
+		log_warning("vrrp " VRRP_NAME ": %s; TCP and ICMP depend on the filter's rewriting of the virtual MAC, "
+			    "which some drivers ignore", VRRP_NAME_OF(conf), why);
 		return;
 	}
 	conf->virtual_mac = false;
-	log_warning("vrrp %s/%u: %s; going on with the interface's own MAC, and no dead-man", conf->interface,
-		    conf->vrid, why);
+	log_warning("vrrp " VRRP_NAME ": %s; going on with the interface's own MAC, and no dead-man",
+		    VRRP_NAME_OF(conf), why);
 }
 
 void silence_receive(struct silence *s, struct vrrp_conf *conf, unsigned ifindex)
@@ -79,7 +79,7 @@ void silence_receive(struct silence *s, struct vrrp_conf *conf, unsigned ifindex
 
 	if (!conf->virtual_mac)
 		return;
-	vrrp_virtual_mac(conf->vrid, false, mac);
+	vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), mac);
 	s->received[conf->lease] = s->vmac &&
 				   vmac_add(s->vmac, ifindex, mac, conf->lease, error, sizeof(error)) == 0;
 	if (!s->received[conf->lease])
@@ -93,10 +93,10 @@ void silence_set_mac(struct silence *s, const struct vrrp_conf *conf, const uint
 
 	if (!s->rewritten[conf->lease])
 		return;
-	vrrp_virtual_mac(conf->vrid, false, mac);
+	vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), mac);
 	err = steer_rewrite(s->steer, conf->lease, mac, own_mac);
 	if (err)
-		log_warning("vrrp %s/%u: the filter cannot rewrite the virtual MAC: %s", conf->interface, conf->vrid,
+		log_warning("vrrp " VRRP_NAME ": the filter cannot rewrite the virtual MAC: %s", VRRP_NAME_OF(conf),
 			    strerror(-err));
 }
 

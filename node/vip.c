@@ -283,11 +283,17 @@ bool vip_has(struct vip *vip, const struct addr *address)
 	return at;
 }
 
+/* Is it the address, on an interface where that means the same? */
+static bool is_clash(const struct ifaddrs *at, const struct addr *address, const char *interface)
+{
+	return is_address(at, address) && (!addr_is_link_local(address) || !strcmp(at->ifa_name, interface));
+}
+
 /* False when some interface has it as one of a subnet. */
-static bool may_clean(const struct ifaddrs *list, const struct addr *address)
+static bool may_clean(const struct ifaddrs *list, const struct addr *address, const char *interface)
 {
 	for (; list; list = list->ifa_next)
-		if (is_address(list, address) && !has_full_length(list))
+		if (is_clash(list, address, interface) && !has_full_length(list))
 			return false;
 	return true;
 }
@@ -305,7 +311,7 @@ static int clean_one(struct nl_sock *netlink, const char *interface, const struc
 	return err;
 }
 
-int vip_clean(const struct addr *address)
+int vip_clean(const struct addr *address, const char *interface)
 {
 	struct nl_sock *netlink;
 	struct ifaddrs *list;
@@ -313,7 +319,7 @@ int vip_clean(const struct addr *address)
 
 	if (getifaddrs(&list))
 		return -errno;
-	if (!may_clean(list, address)) {
+	if (!may_clean(list, address, interface)) {
 		freeifaddrs(list);
 		return -EADDRINUSE;
 	}
@@ -321,7 +327,7 @@ int vip_clean(const struct addr *address)
 	if (!netlink)
 		err = -ENOMEM;
 	for (const struct ifaddrs *at = list; at && !err; at = at->ifa_next)
-		if (is_address(at, address))
+		if (is_clash(at, address, interface))
 			err = clean_one(netlink, at->ifa_name, address);
 	nl_socket_free(netlink);
 	freeifaddrs(list);

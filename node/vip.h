@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vip.h - the kernel's copy of the virtual addresses: a /32 on a TAP device that lives and dies with its descriptor,
+ * vip.h - the kernel's copy of the virtual addresses: a /32 or /128 on a TAP device that lives and dies with its descriptor,
  * so TCP and ICMP for a VIP end with the process. Moved by the control thread after the fact; nothing waits for it.
  */
 #ifndef NODE_VIP_H
@@ -25,7 +25,8 @@ int vip_remove(struct vip *vip, const struct addr *address);
 bool vip_has(struct vip *vip, const struct addr *address);
 
 /* Removes address from any interface of this host that has it as a /32 or /128 (left by an earlier crash of something
- * else) and logs it; an address configured with a shorter prefix is not touched: -EADDRINUSE. */
-int vip_clean(const struct addr *address);
+ * else) and logs it; an address configured with a shorter prefix is not touched: -EADDRINUSE. A link-local address only
+ * from interface: elsewhere it is another one. */
+int vip_clean(const struct addr *address, const char *interface);
 
 #endif

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "node/config.h"
+#include "node/groups.h"
 #include "node/guard.h"
 #include "node/links.h"
 #include "node/privs.h"
@@ -56,7 +57,8 @@ struct router {
 	uint64_t wrong_ns[VRRP_ADDRESSES_MAX];	/* since when it contradicts the state; 0 = it does not */
 	struct health_condition *address[VRRP_ADDRESSES_MAX], *conflict;
 	struct health_condition *sysctl;	/* on the first router of an interface */
-	struct log_limit move_log;
+	struct groups groups;
+	struct log_limit move_log, groups_log;
 };
 
 struct node_vrrp {
@@ -142,21 +144,35 @@ static bool is_own(const struct link_state *link, const struct addr *address)
 	return false;
 }
 
+/* An address of the link that tells of a subnet where addr could lie: of its family, and no link-local one, which says
+ * nothing. NULL: there is none. */
+static const struct link_address *find_subnet(const struct link_state *link, const struct addr *addr)
+{
+	for (unsigned i = 0; i < link->addresses; i++) {
+		const struct addr *own = &link->address[i].addr;
+
+		if (addr_is_v4(own) == addr_is_v4(addr) && !addr_is_link_local(own))
+			return &link->address[i];
+	}
+	return NULL;
+}
+
 static int check_address(const struct config_vrrp *from, const struct link_state *link, const struct addr *address,
 			 char *error, size_t size)
 {
+	const struct link_address *own = find_subnet(link, address);
 	char text[ADDR_TEXT_MAX], subnet[ADDR_TEXT_MAX];
 
 	if (is_own(link, address))
 		return say_own(from->where, address, error, size);
 	/* Without any address yet there is nothing to compare with: the router waits for one. */
-	if (from->foreign_subnet || !link->addresses || link_reaches(link, address))
+	if (from->foreign_subnet || addr_is_link_local(address) || !own || link_reaches(link, address))
 		return 0;
 	addr_format(address, text, sizeof(text));
-	addr_format(&link->address[0].addr, subnet, sizeof(subnet));
+	addr_format(&own->addr, subnet, sizeof(subnet));
 	return log_fail(-EADDRNOTAVAIL, error, size, "%s: %s lies in no subnet of %s, which has %s/%d; set foreign_subnet = "
 		    "true if it is meant so", from->where, text, from->interface, subnet,
-		    link->address[0].len - PREFIX_V4);
+		    addr_is_v4(&own->addr) ? own->len - PREFIX_V4 : own->len);
 }
 
 static int check_router(struct node_vrrp *v, const struct config_vrrp *from, unsigned i, char *error, size_t size)
@@ -172,6 +188,15 @@ static int check_router(struct node_vrrp *v, const struct config_vrrp *from, uns
 			return err;
 	}
 	return 0;
+}
+
+static void tell_link_local(const struct vrrp_conf *conf, const struct config_vrrp *from)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (from->link_local_derived)
+		log_info("vrrp " VRRP_NAME ": its link-local address is %s, made of the VRID", VRRP_NAME_OF(conf),
+			 addr_format(&conf->addresses[0], text, sizeof(text)));
 }
 
 static bool wants_virtual_mac(const struct node_vrrp *v)
@@ -203,8 +228,11 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 	v->parts = *parts;
 	v->notify.fd = v->guard_end.fd = -1;
 	v->n = (unsigned)config->n_vrrp;
+	for (unsigned i = 0; i < v->n; i++)
+		v->router[i].groups.fd = -1;
 	for (unsigned i = 0; i < v->n && !err; i++) {
 		fill_conf(&v->conf[i], config, i);
+		tell_link_local(&v->conf[i], &config->vrrp[i]);
 		err = check_router(v, &config->vrrp[i], i, error, size);
 	}
 	if (err)
@@ -308,7 +336,14 @@ const struct node_vrrp_event *node_vrrp_event(const struct node_vrrp *v, unsigne
 	return &v->event[(v->first_event + i) % VRRP_HISTORY];
 }
 
-/* ---- the kernel's addresses ---- */
+/* ---- the kernel's addresses and groups ---- */
+
+/* Has the kernel a copy? Of the link-local one it has none: on the TAP device that would not be the one of the interface,
+ * and on the interface the kernel would answer for it from its own MAC. It is the engine's alone. */
+static bool is_kernels(const struct addr *address)
+{
+	return !addr_is_link_local(address);
+}
 
 static bool wants_address(const struct vrrp_status *status)
 {
@@ -322,7 +357,7 @@ static void move_address(struct node_vrrp *v, unsigned i, unsigned j, bool wante
 	uint32_t held_back;
 	int err;
 
-	if (v->router[i].present[j] == wanted)
+	if (v->router[i].present[j] == wanted || !is_kernels(address))
 		return;
 	err = wanted ? vip_add(v->vip, address) : vip_remove(v->vip, address);
 	if (!err)
@@ -334,12 +369,25 @@ static void move_address(struct node_vrrp *v, unsigned i, unsigned j, bool wante
 			    strerror(-err));
 }
 
+static void move_groups(struct node_vrrp *v, unsigned i, bool wanted)
+{
+	struct router *router = &v->router[i];
+	int err = groups_follow(&router->groups, &v->conf[i], wanted);
+	uint32_t held_back;
+
+	if (err && log_limit_pass(&router->groups_log, v->parts.loop->now_ns, LOG_MS * (uint64_t)CLOCK_NS_PER_MS,
+				  &held_back))
+		log_warning("vrrp " VRRP_NAME ": cannot join the solicited-node groups: %s; a switch that snoops may keep "
+			    "solicitations away; trying again", VRRP_NAME_OF(&v->conf[i]), strerror(-err));
+}
+
 static void move_addresses(struct node_vrrp *v)
 {
 	for (unsigned i = 0; i < v->n; i++) {
 		struct vrrp_status status;
 
 		vrrp_engine_status(v->engine, i, &status);
+		move_groups(v, i, status.state == VRRP_ACTIVE);
 		for (unsigned j = 0; j < v->conf[i].count; j++)
 			move_address(v, i, j, wants_address(&status));
 	}
@@ -356,8 +404,11 @@ static void judge(struct node_vrrp *v, struct health_condition *condition, bool 
 static void judge_address(struct node_vrrp *v, unsigned i, unsigned j, bool wanted, uint64_t now_ns)
 {
 	struct router *router = &v->router[i];
-	bool there = vip_has(v->vip, &v->conf[i].addresses[j]);
+	bool there;
 
+	if (!is_kernels(&v->conf[i].addresses[j]))
+		return;
+	there = vip_has(v->vip, &v->conf[i].addresses[j]);
 	router->present[j] = there;
 	if (there == wanted)
 		router->wrong_ns[j] = 0;
@@ -369,13 +420,25 @@ static void judge_address(struct node_vrrp *v, unsigned i, unsigned j, bool want
 		     : "not Active, but the kernel has it", now_ns);
 }
 
+/* Of the virtual routers on the interface. */
+static unsigned families_on(const struct node_vrrp *v, const char *interface)
+{
+	unsigned families = 0;
+
+	for (unsigned i = 0; i < v->n; i++)
+		if (strcmp(v->conf[i].interface, interface) == 0)
+			families |= vrrp_is_ipv6(&v->conf[i]) ? SYSCTLS_IPV6 : SYSCTLS_IPV4;
+	return families;
+}
+
 static void judge_sysctls(struct node_vrrp *v, unsigned i, uint64_t now_ns)
 {
+	const char *interface = v->conf[i].interface;
 	char cause[HEALTH_CAUSE_MAX] = "";
 
 	if (v->router[i].sysctl)
-		judge(v, v->router[i].sysctl, sysctls_check(v->conf[i].interface, cause, sizeof(cause)), cause,
-		      now_ns);
+		judge(v, v->router[i].sysctl, sysctls_check(interface, families_on(v, interface), cause, sizeof(cause)),
+		      cause, now_ns);
 }
 
 static void judge_router(struct node_vrrp *v, unsigned i, uint64_t now_ns)
@@ -391,20 +454,41 @@ static void judge_router(struct node_vrrp *v, unsigned i, uint64_t now_ns)
 
 /* ---- links ---- */
 
-/* The first address that is not one of the virtual ones. */
-static struct addr primary_address(const struct node_vrrp *v, const struct link_state *link)
+static bool is_virtual(const struct node_vrrp *v, const struct addr *address)
 {
-	for (unsigned a = 0; a < link->addresses; a++) {
-		const struct addr *address = &link->address[a].addr;
-		bool is_virtual = false;
+	for (unsigned i = 0; i < v->n; i++)
+		for (unsigned j = 0; j < v->conf[i].count; j++)
+			if (addr_equal(address, &v->conf[i].addresses[j]))
+				return true;
+	return false;
+}
 
-		for (unsigned i = 0; i < v->n; i++)
-			for (unsigned j = 0; j < v->conf[i].count; j++)
-				is_virtual |= addr_equal(address, &v->conf[i].addresses[j]);
-		if (!is_virtual)
-			return *address;
+static bool may_be_source(const struct node_vrrp *v, bool ipv6, const struct link_address *own)
+{
+	if (own->tentative || is_virtual(v, &own->addr))
+		return false;
+	return ipv6 ? addr_is_link_local(&own->addr) : addr_is_v4(&own->addr);
+}
+
+/* The first address that is not one of the virtual ones; of IPv6 link-local, and the one that it was before for as long as
+ * the link has it, because the kernel lists those in no order. */
+static struct addr primary_address(const struct node_vrrp *v, unsigned i)
+{
+	const struct link_state *link = &v->router[i].seen;
+	bool ipv6 = vrrp_is_ipv6(&v->conf[i]);
+	struct addr first = { 0 };
+	bool found = false;
+
+	for (unsigned a = 0; a < link->addresses; a++) {
+		const struct link_address *own = &link->address[a];
+
+		if (!may_be_source(v, ipv6, own))
+			continue;
+		if (!found || (ipv6 && addr_equal(&own->addr, &v->router[i].link.source)))
+			first = own->addr;
+		found = true;
 	}
-	return (struct addr){ 0 };
+	return first;
 }
 
 /* Tells the engine if something is new. An interface that has gone is one without address and carrier. */
@@ -414,7 +498,7 @@ static void follow_link(struct node_vrrp *v, unsigned i)
 	struct vrrp_link link = { .ready = v->is_ready };
 
 	link_read(v->conf[i].interface, &router->seen);
-	link.source = primary_address(v, &router->seen);
+	link.source = primary_address(v, i);
 	link.up = router->seen.up;
 	memcpy(link.mac, router->seen.mac, sizeof(link.mac));
 	if (router->told && addr_equal(&link.source, &router->link.source) && link.up == router->link.up &&
@@ -518,9 +602,11 @@ static void add_router_conditions(struct node_vrrp *v, unsigned i)
 	struct router *router = &v->router[i];
 	char name[HEALTH_NAME_MAX], address[ADDR_TEXT_MAX];
 
-	snprintf(name, sizeof(name), "conflict:%s/%u", conf->interface, conf->vrid);
+	snprintf(name, sizeof(name), "conflict:" VRRP_NAME, VRRP_NAME_OF(conf));
 	router->conflict = watch(v, HEALTH_NOTICE, name);
 	for (unsigned j = 0; j < conf->count; j++) {
+		if (!is_kernels(&conf->addresses[j]))
+			continue;
 		snprintf(name, sizeof(name), "address:%s",
 			 addr_format(&conf->addresses[j], address, sizeof(address)));
 		router->address[j] = watch(v, HEALTH_NOTICE, name);
@@ -598,7 +684,7 @@ static int clean_addresses(struct node_vrrp *v, const struct config *config, cha
 		for (unsigned j = 0; j < v->conf[i].count; j++) {
 			const struct addr *address = &v->conf[i].addresses[j];
 			char text[ADDR_TEXT_MAX];
-			int err = vip_clean(address);
+			int err = vip_clean(address, v->conf[i].interface);
 
 			if (err == -EADDRINUSE)
 				return say_own(config->vrrp[i].where, address, error, size);
@@ -668,6 +754,8 @@ void node_vrrp_stop(struct node_vrrp *v)
 	v->resign = NULL;
 	vip_close(v->vip);
 	v->vip = NULL;
+	for (unsigned i = 0; i < v->n; i++)
+		move_groups(v, i, false);
 }
 
 void node_vrrp_close(struct node_vrrp *v)
@@ -681,6 +769,8 @@ void node_vrrp_close(struct node_vrrp *v)
 		loop_fd_remove(v->parts.loop, &v->notify);
 	if (v->vip)
 		vip_close(v->vip);
+	for (unsigned i = 0; i < v->n; i++)
+		move_groups(v, i, false);
 	resign_close(v->resign);
 	if (v->engine)
 		vrrp_engine_close(v->engine);

@@ -26,6 +26,11 @@ static void put_addr(json_t *object, const char *key, const struct addr *addr)
 	document_text(object, key, text);
 }
 
+static const char *family_of(const struct vrrp_conf *conf)
+{
+	return vrrp_is_ipv6(conf) ? "ipv6" : "ipv4";
+}
+
 static json_t *addresses_list(const struct vrrp_conf *conf)
 {
 	json_t *list = json_array();
@@ -93,6 +98,7 @@ static json_t *brief_object(const struct node *node, unsigned i, const struct vr
 
 	document_text(object, "interface", conf->interface);
 	document_count(object, "vrid", conf->vrid);
+	document_text(object, "family", family_of(conf));
 	json_object_set_new(object, "addresses", addresses_list(conf));
 	document_text(object, "state", vrrp_state_name(s->state));
 	document_count(object, "since_ms", ms_between(s->since_ns, now_ns));
@@ -161,6 +167,7 @@ static json_t *event_object(const struct node *node, const struct node_vrrp_even
 	document_count(object, "ago_ms", ms_between(t->mono_ns, now_ns));
 	document_text(object, "interface", conf->interface);
 	document_count(object, "vrid", conf->vrid);
+	document_text(object, "family", family_of(conf));
 	document_text(object, "from", vrrp_state_name((enum vrrp_state)t->from));
 	document_text(object, "to", vrrp_state_name((enum vrrp_state)t->to));
 	document_text(object, "event", vrrp_event_name((enum vrrp_event)t->event));

@@ -17,6 +17,7 @@
 
 #define GOOD "tests/node/conf/good.conf"
 #define VRRP "tests/node/conf/vrrp.conf"
+#define VRRP6 "tests/node/conf/vrrp6.conf"
 
 static char *read_text(const char *path)
 {
@@ -88,7 +89,7 @@ static void samples_are_good(void **state)
 
 		assert_int_equal(config->n_pools, 2);
 		assert_int_equal(config->n_routes, 2);
-		assert_int_equal(config->n_vrrp, 1);
+		assert_int_equal(config->n_vrrp, i == 3 ? 2 : 1);
 		config_free(config);
 	}
 }
@@ -469,8 +470,10 @@ static void mistakes_of_virtual_routers(void **state)
 		{ "[ \"192.0.2.100\" ]", "[ ]",
 		  "good:10: vrrp[0].addresses: has 0 elements, must be an array of 1-16 addresses like [ \"192.0.2.1\" ]" },
 		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2\" ]", "good:10: vrrp[0].addresses[0]: \"192.0.2\" is no IP address" },
-		{ "[ \"192.0.2.100\" ]", "[ \"2001:db8::1\" ]",
-		  "good:10: vrrp[0].addresses[0]: 2001:db8::1: must be an IPv4 address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"::1\" ]",
+		  "good:10: vrrp[0].addresses[0]: ::1: must not be a loopback address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"ff02::1\" ]",
+		  "good:10: vrrp[0].addresses[0]: ff02::1: must be the address of one host" },
 		{ "[ \"192.0.2.100\" ]", "[ \"127.0.0.1\" ]",
 		  "good:10: vrrp[0].addresses[0]: 127.0.0.1: must not be a loopback address" },
 		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.102\" ]",
@@ -506,6 +509,80 @@ static void mistakes_of_virtual_routers(void **state)
 		assert_string_equal(error, cases[i].error);
 		assert_null(config);
 	}
+}
+
+static void ipv6_routers(void **state)
+{
+	struct config *config = load(VRRP6), *again = load(VRRP6);
+	char text[ADDR_TEXT_MAX], error[CONFIG_ERROR_MAX] = "";
+	struct addr address;
+
+	(void)state;
+	assert_int_equal(config->n_vrrp, 3);
+	assert_int_equal(config->vrrp[0].addresses.n, 1);
+	assert_false(config->vrrp[0].link_local_derived);
+	assert_int_equal(config->vrrp[1].addresses.n, 3);
+	assert_true(config->vrrp[1].link_local_derived);
+	assert_string_equal(addr_format(&config->vrrp[1].addresses.item[0], text, sizeof(text)), "fe80::200:5eff:fe00:233");
+	assert_string_equal(addr_format(&config->vrrp[1].addresses.item[2], text, sizeof(text)), "2001:db8::101");
+	assert_int_equal(config->vrrp[2].addresses.n, 2);
+	assert_false(config->vrrp[2].link_local_derived);
+	addr_parse("2001:db8::101", &address);
+	assert_int_equal(config_router(config, &address), 1);
+	assert_true(config_may_reload(config, again, error, sizeof(error)));
+	config_free(config);
+	config_free(again);
+}
+
+static void mistakes_of_ipv6_routers(void **state)
+{
+	static const struct change cases[] = {
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.100\", \"fe80::1\" ]",
+		  "good:11: vrrp[0].addresses[1]: fe80::1: a link-local address must be the first one, and the only one of "
+		  "its kind" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.100\", \"2001:db8::103\" ]",
+		  "good:11: vrrp[0].addresses[1]: 2001:db8::103: the first one is of the other family; a virtual router has "
+		  "one, so make another vrrp with the same vrid" },
+		{ "\"2001:db8::100\", \"2001:db8::101\" ]", "\"2001:db8::100\", \"fe80::1\" ]",
+		  "good:13: vrrp[1].addresses[1]: fe80::1: a link-local address must be the first one, and the only one of "
+		  "its kind" },
+		{ "\"2001:db8::100\", \"2001:db8::101\" ]", "\"fe80::1\" ]",
+		  "good:13: vrrp[1].addresses: nobody is served at a link-local address: name another one behind it" },
+		{ "[ \"2001:db8::100\", \"2001:db8::101\" ]",
+		  "[ \"2001:db8::100\", \"2001:db8::101\", \"2001:db8::102\", \"2001:db8::103\", \"2001:db8::104\", \"2001:db8::105\", \"2001:db8::106\", \"2001:db8::107\", \"2001:db8::108\", \"2001:db8::109\", \"2001:db8::10a\", \"2001:db8::10b\", \"2001:db8::10c\", \"2001:db8::10d\", \"2001:db8::10e\", \"2001:db8::10f\" ]",
+		  "good:15: vrrp[2].addresses[1]: 2001:db8::102 belongs to vrrp[1] already" },
+		{ "\"2001:db8::102\" ]; }", "\"2001:db8::102\" ]; },\n{ interface = \"eth0\"; vrid = 52; addresses = [ \"2001:db8::103\" ]; }",
+		  "good:16: vrrp[3].vrid: 52 is the number of vrrp[2] on eth0 too, must be another one of 1-255" },
+		{ "\"fe80::52\"", "\"fe80::200:5eff:fe00:233\"",
+		  "good:15: vrrp[2].addresses: the link-local address is that of vrrp[1] too" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		assert_int_equal(load_changed_from(VRRP6, cases[i].find, cases[i].replace, &config, error,
+						   sizeof(error)), -EINVAL);
+		assert_string_equal(error, cases[i].error);
+		assert_null(config);
+	}
+}
+
+/* Sixteen of its own: the first could not be added. */
+static void no_room_for_link_local(void **state)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(load_changed_from(VRRP6, "[ \"2001:db8::100\", \"2001:db8::101\" ]; },\n\t{ interface = \"eth0\"; vrid = 52;"
+					   "\n\t  addresses = [ \"fe80::52\", \"2001:db8::102\" ]; }",
+					   "[ \"2001:db8::100\", \"2001:db8::101\", \"2001:db8::102\", \"2001:db8::103\", \"2001:db8::104\", \"2001:db8::105\", \"2001:db8::106\", \"2001:db8::107\", \"2001:db8::108\", \"2001:db8::109\", \"2001:db8::10a\", \"2001:db8::10b\", \"2001:db8::10c\", \"2001:db8::10d\", \"2001:db8::10e\", \"2001:db8::10f\" ]; }",
+					   &config, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "good:13: vrrp[1].addresses: 16 leave no room for the link-local address that virtual "
+			    "router 51 needs as its first: name at most 15 others");
+	assert_null(config);
 }
 
 static void virtual_routers_that_pass(void **state)
@@ -659,6 +736,9 @@ int main(void)
 		CASE("V075 V076 virtual routers: values and defaults", virtual_routers),
 		CASE("V016 V075 V076 virtual routers that cannot be are refused with line and range",
 		     mistakes_of_virtual_routers),
+		CASE("V015 IPv6: the first address is link-local, given or made of the VRID", ipv6_routers),
+		CASE("V015 mistakes in IPv6 virtual routers, with their places", mistakes_of_ipv6_routers),
+		CASE("V015 a link-local address that has no room is asked for", no_room_for_link_local),
 		CASE("V075 V076 the ends of every range pass", virtual_routers_that_pass),
 		CASE("V175 a reload may change priority, preempt, preempt_delay_s and linger_ms only",
 		     reload_of_virtual_routers),

@@ -163,7 +163,7 @@ static json_t *whole_document(void)
 		"  \"outstanding\": 2, \"latency_us\": 1500, \"sent\": 10, \"answered\": 9, \"timeouts\": 1,"
 		"  \"errors\": 0, \"probes_sent\": 5, \"probes_failed\": 1, \"probe_latency_us\": 250 },"
 		"  { \"pool\": \"auth\", \"server\": \"[2001:db8::1]:53\", \"up\": false, \"sent\": 0 } ],"
-		"\"routers\": [ { \"interface\": \"eth0\", \"vrid\": 51, \"state\": \"Active\", \"priority\": 250,"
+		"\"routers\": [ { \"interface\": \"eth0\", \"vrid\": 51, \"family\": \"ipv4\", \"state\": \"Active\", \"priority\": 250,"
 		"  \"effective_priority\": 190, \"released\": false, \"lingering\": false, \"dead_man\": true,"
 		"  \"counters\": { \"transitions\": 3, \"became_active\": 1, \"sent\": 100, \"heard\": 7 } } ],"
 		"\"status\": { \"version\": \"0.1.0\", \"node\": \"dd1\", \"io\": \"xdp\", \"uptime_ms\": 61500,"
@@ -202,10 +202,10 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_server_up{pool=\"auth\",server=\"[2001:db8::1]:53\"} 0\n",
 		"\ntandem_server_latency_seconds{pool=\"rec\",server=\"192.0.2.1:53\"} 0.001500\n",
 		"\ntandem_server_timeouts_total{pool=\"rec\",server=\"192.0.2.1:53\"} 1\n",
-		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",state=\"Active\"} 1\n",
-		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",state=\"Backup\"} 0\n",
-		"\ntandem_vrrp_effective_priority{interface=\"eth0\",vrid=\"51\"} 190\n",
-		"\ntandem_vrrp_became_active_total{interface=\"eth0\",vrid=\"51\"} 1\n",
+		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",state=\"Active\"} 1\n",
+		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",state=\"Backup\"} 0\n",
+		"\ntandem_vrrp_effective_priority{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 190\n",
+		"\ntandem_vrrp_became_active_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 	};
 
 	(void)state;

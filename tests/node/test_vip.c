@@ -135,17 +135,17 @@ static void test_clean(void **state)
 	struct addr v4 = address(VIP), v6 = address("fd09::160"), own = address(OWN);
 
 	(void)state;
-	assert_int_equal(vip_clean(&v4), 0);
+	assert_int_equal(vip_clean(&v4, "e0"), 0);
 	assert_true(run("ip addr add " VIP "/32 dev lo && ip addr add " VIP "/32 dev e0"));
 	assert_true(run("ip addr add fd09::160/128 dev e0 nodad"));
-	assert_int_equal(vip_clean(&v4), 0);
+	assert_int_equal(vip_clean(&v4, "e0"), 0);
 	assert_false(is_shown("ip addr", VIP));
-	assert_int_equal(vip_clean(&v6), 0);
+	assert_int_equal(vip_clean(&v6, "e0"), 0);
 	assert_false(is_shown("ip addr", "fd09::160"));
 
-	assert_int_equal(vip_clean(&own), -EADDRINUSE);
+	assert_int_equal(vip_clean(&own, "e0"), -EADDRINUSE);
 	assert_true(run("ip addr add " VIP "/32 dev lo && ip addr add " VIP "/24 dev e0"));
-	assert_int_equal(vip_clean(&v4), -EADDRINUSE);
+	assert_int_equal(vip_clean(&v4, "e0"), -EADDRINUSE);
 	assert_true(is_shown("ip addr show dev lo", VIP "/32"));
 	assert_true(run("ip addr del " VIP "/32 dev lo && ip addr del " VIP "/24 dev e0"));
 }
@@ -313,7 +313,7 @@ static void test_arp_silent(void **state)
 	struct rig *rig = *state;
 	int fd = arp_socket(ns.peer_fd, "p0");
 
-	assert_true(sysctls_check("e0", error, sizeof(error)));
+	assert_true(sysctls_check("e0", SYSCTLS_IPV4, error, sizeof(error)));
 	assert_int_equal(vmac_add(rig->vmac, if_nametoindex("e0"), mac, LEASE, error, sizeof(error)), 0);
 	ask_who_has(fd, VIP, everybody);
 	ask_who_has(fd, VIP, mac);
@@ -321,7 +321,7 @@ static void test_arp_silent(void **state)
 	assert_int_equal(next_sender(fd, 2), inet_addr(OWN));	/* the first answer */
 
 	assert_true(run("echo 0 > /proc/sys/net/ipv4/conf/e0/arp_ignore"));
-	assert_false(sysctls_check("e0", error, sizeof(error)));
+	assert_false(sysctls_check("e0", SYSCTLS_IPV4, error, sizeof(error)));
 	ask_who_has(fd, VIP, everybody);
 	assert_int_equal(next_sender(fd, 2), inet_addr(VIP));	/* why the setting is needed */
 	assert_true(run("echo 1 > /proc/sys/net/ipv4/conf/e0/arp_ignore"));

@@ -18,6 +18,7 @@
 #include "dataplane/steer.h"
 #include "dataplane/vmac.h"
 #include "node/config.h"
+#include "node/groups.h"
 #include "node/guard.h"
 #include "node/links.h"
 #include "node/resign.h"
@@ -34,7 +35,7 @@ static struct {
 	/* the kernel */
 	struct link_state link;
 	int link_err, clean_err, vip_err;
-	bool on_device[2];			/* 192.0.2.100 and .101 on the TAP device */
+	bool on_device[2];			/* 192.0.2.100 and .101, or 2001:db8::65, on the TAP device */
 	unsigned vip_calls;
 	void (*on_change)(void *context);
 	void *on_change_context;
@@ -53,6 +54,10 @@ static struct {
 	struct vrrp_transition transitions[150];
 	unsigned transition, n_transitions;
 	bool proved, sysctls_good;
+	unsigned families;
+	/* groups */
+	bool in_groups[2];
+	int groups_err;
 } world;
 
 static struct loop loop;
@@ -73,7 +78,10 @@ int link_read(const char *name, struct link_state *state)
 
 bool link_reaches(const struct link_state *state, const struct addr *addr)
 {
-	return state->addresses && memcmp(state->address[0].addr.bytes, addr->bytes, 15) == 0;
+	for (unsigned i = 0; i < state->addresses; i++)
+		if (memcmp(state->address[i].addr.bytes, addr->bytes, 15) == 0)
+			return true;
+	return false;
 }
 
 int links_open(struct links **links, struct loop *l, void (*on_change)(void *context), void *context)
@@ -130,9 +138,10 @@ bool vip_has(struct vip *vip, const struct addr *address)
 	return world.on_device[address->bytes[15] - 100];
 }
 
-int vip_clean(const struct addr *address)
+int vip_clean(const struct addr *address, const char *interface)
 {
 	(void)address;
+	assert_string_equal(interface, "eth0");
 	return world.clean_err;
 }
 
@@ -283,11 +292,22 @@ void resign_close(struct resign *resign)
 	(void)resign;
 }
 
-bool sysctls_check(const char *interface, char *text, size_t size)
+bool sysctls_check(const char *interface, unsigned families, char *text, size_t size)
 {
 	(void)interface;
+	world.families = families;
 	snprintf(text, size, "arp_announce");
 	return world.sysctls_good;
+}
+
+int groups_follow(struct groups *groups, const struct vrrp_conf *conf, bool wanted)
+{
+	bool *in = &world.in_groups[conf->vrid - 51];
+
+	(void)groups;
+	if (!world.groups_err || !wanted)
+		*in = wanted && vrrp_is_ipv6(conf);
+	return wanted ? world.groups_err : 0;
 }
 
 bool selfcheck_proved(const struct selfcheck *check)
@@ -540,6 +560,112 @@ static void links_are_followed(void **state)
 	assert_true(world.told[0].up && world.told[0].ready);
 }
 
+/* The second router is one of IPv6: fe80::65 and 2001:db8::65. */
+static void make_second_ipv6(void)
+{
+	static const char *const own[] = { "fe80::1", "2001:db8::1" };
+	static struct addr of_router[2];
+
+	addr_parse("fe80::65", &of_router[0]);
+	addr_parse("2001:db8::65", &of_router[1]);
+	routers[1].addresses = (struct config_addrs){ of_router, 2 };
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_address *a = &world.link.address[world.link.addresses++];
+
+		addr_parse(own[i], &a->addr);
+		a->len = 64;
+	}
+}
+
+static bool told_source(unsigned router, const char *text)
+{
+	struct addr wanted = { 0 };
+
+	if (text)
+		addr_parse(text, &wanted);
+	return addr_equal(&world.told[router].source, &wanted);
+}
+
+static void ipv6_source(void **state)
+{
+	struct link_address *first, *more;
+
+	(void)state;
+	make_second_ipv6();
+	first = &world.link.address[2];
+	first->tentative = true;
+	start_on(true);
+	turn_for(20);
+	assert_true(told_source(0, "192.0.2.101"));	/* no virtual one here */
+	assert_true(told_source(1, NULL));		/* it may turn out to be another host's */
+	first->tentative = false;
+	world.on_change(world.on_change_context);
+	assert_true(told_source(1, "fe80::1"));
+	assert_true(told_source(0, "192.0.2.101"));	/* no virtual one here */
+	more = &world.link.address[world.link.addresses++];
+	*more = *first;
+	addr_parse("fe80::7", &first->addr);
+	world.on_change(world.on_change_context);
+	assert_true(told_source(1, "fe80::1"));		/* still there: no reason to change */
+	addr_parse("fe80::65", &more->addr);		/* a virtual one is none */
+	world.on_change(world.on_change_context);
+	assert_true(told_source(1, "fe80::7"));
+}
+
+static void ipv6_kernel_and_groups(void **state)
+{
+	(void)state;
+	make_second_ipv6();
+	start_on(true);
+	ring();
+	assert_false(world.in_groups[0] || world.in_groups[1]);
+	world.status[0].state = world.status[1].state = VRRP_ACTIVE;
+	world.groups_err = -ENOBUFS;
+	ring();
+	assert_true(world.on_device[0] && world.on_device[1]);
+	assert_int_equal(world.vip_calls, 2);		/* the link-local one is the engine's alone */
+	assert_false(world.in_groups[1]);
+	world.groups_err = 0;
+	turn_for(600);
+	assert_true(world.in_groups[1]);
+	assert_false(world.in_groups[0]);
+	assert_int_equal(world.families, SYSCTLS_IPV4 | SYSCTLS_IPV6);
+	assert_false(health_failed(condition("address:2001:db8::65")));
+	assert_false(health_failed(condition("conflict:eth0/52v6")));
+	world.status[1].state = VRRP_INITIALIZE;
+	world.status[1].lingering = true;
+	ring();
+	assert_true(world.on_device[1]);
+	assert_false(world.in_groups[1]);
+	world.status[1].state = VRRP_ACTIVE;
+	ring();
+	assert_true(world.in_groups[1]);
+	node_vrrp_stop(vrrp);
+	assert_false(world.in_groups[1]);
+}
+
+static void ipv6_addresses_that_cannot_be(void **state)
+{
+	char error[256] = "";
+
+	(void)state;
+	make_second_ipv6();
+	addr_parse("2001:db8:1::65", &routers[1].addresses.item[1]);
+	assert_int_equal(open_on(true, error, sizeof(error)), -EADDRNOTAVAIL);
+	assert_string_equal(error, "conf:9: vrrp[0]: 2001:db8:1::65 lies in no subnet of eth0, which has 2001:db8::1/64; set "
+			    "foreign_subnet = true if it is meant so");
+	addr_parse("fe80::1", &routers[1].addresses.item[0]);
+	assert_int_equal(open_on(true, error, sizeof(error)), -EADDRINUSE);
+	assert_non_null(strstr(error, "fe80::1 is an address that this host has for itself"));
+	addr_parse("fe80::2", &routers[1].addresses.item[0]);
+	world.link.addresses = 3;	/* only a link-local one yet: nothing to compare with */
+	assert_int_equal(open_on(true, error, sizeof(error)), 0);
+	node_vrrp_close(vrrp);
+	world.link.addresses = 4;
+	routers[1].foreign_subnet = true;
+	assert_int_equal(open_on(true, error, sizeof(error)), 0);
+}
+
 static void kernel_addresses_follow(void **state)
 {
 	(void)state;
@@ -675,6 +801,10 @@ int main(void)
 			      links_are_followed),
 		CASE_IN_WORLD("V104 V178 the kernel's address follows the state, and stays through the linger",
 			      kernel_addresses_follow),
+		CASE_IN_WORLD("V035 IPv6: the source is link-local, checked, not virtual, and stays", ipv6_source),
+		CASE_IN_WORLD("V101 V141 IPv6: groups while Active; the kernel has all but the link-local address",
+			      ipv6_kernel_and_groups),
+		CASE_IN_WORLD("IPv6 addresses that the kernel contradicts", ipv6_addresses_that_cannot_be),
 		CASE_IN_WORLD("conditions: address, conflict, settings, guard; no fault among them", conditions_tell),
 		CASE_IN_WORLD("the history keeps the last hundred, with what was behind them", history_keeps_the_last_hundred),
 		CASE_IN_WORLD("V165 why the priority is lower than configured", why_the_priority_is_lower),
