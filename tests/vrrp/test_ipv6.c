@@ -331,7 +331,7 @@ static void families_are_apart(void **state)
 	assert_true(lease_holds(&a.leases, 1, clock_boot_ns()));
 	wire_skip(wire);
 	assert_true(wire_find(wire, &seen, is_advert_v6(&seen), 500));
-	assert_false(wire_find(wire, &seen, is_advert(&seen) && seen.from_a, 300));
+	assert_false(wire_find(wire, &seen, is_advert(&seen) && seen.from_a, 100));
 }
 
 /* ---- where the addresses are ---- */
