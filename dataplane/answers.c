@@ -261,6 +261,8 @@ void dp_passes_answer(struct dp_worker *worker, struct dp_packet *p, uint16_t ow
 			return;
 		}
 	}
+	if (message.rcode == DNS_RCODE_NXDOMAIN || message.rcode == DNS_RCODE_SERVFAIL)
+		dp_query_has_failed(worker, query);
 	keep(worker, p, query, attempt, &message);
 	finish(worker, p, query, &message);
 }

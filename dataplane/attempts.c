@@ -157,8 +157,15 @@ static void fail_waiter(struct dp_worker *worker, const struct dp_inflight *quer
 	dp_transmit_reply(worker, p);
 }
 
+void dp_query_has_failed(struct dp_worker *worker, const struct dp_inflight *query)
+{
+	if (query->parent && worker->conf->limit && worker->shared->limit)
+		dp_limit_failed(worker->shared->limit, worker->conf->limit, query->parent, worker->now_ns);
+}
+
 void dp_query_fail(struct dp_worker *worker, struct dp_inflight *query, int ede)
 {
+	dp_query_has_failed(worker, query);
 	for (const struct dp_waiter *waiter = &query->first; waiter; waiter = waiter->next)
 		fail_waiter(worker, query, waiter, ede);
 	dp_query_end(worker, query);

@@ -65,6 +65,7 @@ struct dp_inflight {
 	uint8_t name_len;
 	bool cd, dnssec_ok;
 	bool recursive;			/* the pool's kind */
+	uint64_t parent;		/* dp_limit_parent(); 0: its failure counts for no name */
 	bool exact;			/* NOTIFY or UPDATE: forwarded and answered octet for octet but for the id;
 					 * nobody joins it, it is sent once, nothing of it is kept */
 	/* life */

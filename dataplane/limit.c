@@ -48,7 +48,8 @@ enum {
 #define HORIZON (BURST_MAX + TICKS_PER_S)	/* workers' clocks differ by less than that second */
 
 /* Kinds of bucket; the first two are those of enum pool_kind. */
-enum { CLASS_AUTHORITATIVE = POOL_AUTHORITATIVE, CLASS_RECURSIVE = POOL_RECURSIVE, CLASS_HIT, CLASSES };
+enum { CLASS_AUTHORITATIVE = POOL_AUTHORITATIVE, CLASS_RECURSIVE = POOL_RECURSIVE, CLASS_HIT, CLASSES,
+       CLASS_FAILURE = CLASSES };
 
 struct line {
 	_Alignas(64) _Atomic uint64_t word[WAYS];
@@ -87,6 +88,7 @@ struct dp_limit_rules {
 	size_t n_special;
 	uint32_t qps[POOL_KINDS];
 	uint32_t amplification;
+	struct rate failures;
 	bool active;
 	struct dp_limit_scale scale[];	/* the first is everybody's */
 };
@@ -196,6 +198,8 @@ struct dp_limit_rules *dp_limit_rules_new(const struct dp_limit_conf *conf)
 		rules->over[kind] = conf->kind[kind].over;
 		rules->active |= conf->kind[kind].qps != 0;
 	}
+	rules->failures = rate_of(conf->failures_qps,
+				  conf->failures_burst ? conf->failures_burst : 2 * conf->failures_qps, 1);
 	rules->slip = conf->slip;
 	rules->amplification = conf->amplification;
 	return rules;
@@ -419,6 +423,32 @@ static bool charge(const struct dp_limit *limit, uint64_t hash, const struct rat
 							  memory_order_relaxed, memory_order_relaxed))
 			return true;
 	}
+}
+
+/* ---- names ---- */
+
+static uint64_t hash_of_name(const struct dp_limit *limit, uint64_t parent)
+{
+	return fold(fold(parent ^ limit->key[0], limit->key[1] | 1) ^ CLASS_FAILURE << 1, limit->key[2] | 1);
+}
+
+void dp_limit_failed(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent, uint64_t now_ns)
+{
+	if (rules->failures.interval)
+		charge(limit, hash_of_name(limit, parent), &rules->failures, ticks_of(now_ns));
+}
+
+bool dp_limit_is_failing(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent,
+			 uint64_t now_ns)
+{
+	uint64_t hash, word, now = ticks_of(now_ns);
+
+	if (!rules->failures.interval)
+		return false;
+	hash = hash_of_name(limit, parent);
+	find(line_of(limit, hash), hash & (UINT64_MAX >> TIME_BITS), now, &word);
+	return word >> TIME_BITS == (hash & (UINT64_MAX >> TIME_BITS)) &&
+	       ahead_of(word, now) + (int64_t)rules->failures.interval > (int64_t)rules->failures.burst;
 }
 
 /* ---- a query ---- */

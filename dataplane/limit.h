@@ -6,6 +6,9 @@
  * snapshot and are immutable. A query is charged to its client's prefix and to the wider ones around it, the
  * narrowest first; the first that has nothing left rejects it, and what is rejected is charged to nobody further
  * out, so that a loud host does not use up its neighbours' share.
+ *
+ * Apart from clients, the table counts which names fail: queries for random names below somebody's domain come from
+ * many clients, within their limits, and what fails is the domain's (D190).
  */
 #ifndef DATAPLANE_LIMIT_H
 #define DATAPLANE_LIMIT_H
@@ -14,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/addr.h"
+#include "pools/name.h"
 #include "pools/pool.h"
 
 struct dp_acl_rule;
@@ -65,6 +69,7 @@ struct dp_limit_conf {
 	struct dp_limit_override *overrides;
 	size_t n_overrides;
 	uint32_t tcp_factor;		/* over TCP, in buckets of its own */
+	uint32_t failures_qps, failures_burst;	/* of queries below one name; qps 0 = no limit, burst 0 = twice qps */
 	uint32_t amplification;		/* a stranger's answer over UDP : its query, in octets; 0 = no bound */
 };
 
@@ -90,6 +95,19 @@ int dp_limit_open(struct dp_limit **limit, uint64_t memory);
 /* After the workers have stopped. Accepts NULL. */
 void dp_limit_close(struct dp_limit *limit);
 uint64_t dp_limit_memory(const struct dp_limit *limit);
+
+/* The name that a query's failure is counted for: the one above it, by its hash. 0: none; it has fewer than two labels,
+ * and what fails below "com." says nothing of the next name there. */
+static inline uint64_t dp_limit_parent(const struct name *name)
+{
+	return name->labels >= 3 ? name->suffix_hash[name->labels - 1] : 0;
+}
+
+/* A server's NXDOMAIN or SERVFAIL, or none of its answers, for a query below parent (not 0). */
+void dp_limit_failed(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent, uint64_t now_ns);
+/* Has so much failed there that servers are asked no more for the moment? Changes nothing. Any thread, both. */
+bool dp_limit_is_failing(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent,
+			 uint64_t now_ns);
 
 /* One query between the two passes. */
 struct dp_limit_ask {

@@ -43,6 +43,7 @@
 	X(LIMITED_DROP, "limited_drop", "client over its limit: dropped") \
 	X(LIMITED_REFUSED, "limited_refused", "client over its limit: REFUSED") \
 	X(LIMITED_CACHE_ONLY, "limited_cache_only", "client over its limit, answer not in the cache: dropped") \
+	X(LIMITED_NAME, "limited_name", "too much failed below the same name, answer not in the cache: SERVFAIL") \
 	X(CLIENT_GONE, "client_gone", "the TCP client left before the answer")
 
 #define DP_EVENTS(X) \

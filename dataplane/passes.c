@@ -378,6 +378,7 @@ static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
 	query->cd = p->query.asker.cd;
 	query->dnssec_ok = p->query.asker.dnssec_ok;
 	query->recursive = p->pool->kind == POOL_RECURSIVE;
+	query->parent = query->recursive ? dp_limit_parent(&p->query.name) : 0;
 	query->exact = p->query_verdict == DP_QUERY_UPDATE;
 }
 
@@ -430,6 +431,17 @@ static void start(struct dp_worker *worker, struct dp_packet *p, struct pool_ser
 	p->verdict = DP_FORWARD;
 }
 
+/* So much has failed below the same name that its servers are spared. */
+static bool is_failing(const struct dp_worker *worker, const struct dp_packet *p)
+{
+	const struct dp_limit_rules *rules = worker->conf->limit;
+	uint64_t parent = dp_limit_parent(&p->query.name);
+
+	return rules && worker->shared->limit && p->pool->kind == POOL_RECURSIVE && parent &&
+	       p->back.origin != DP_ORIGIN_SELF &&
+	       dp_limit_is_failing(worker->shared->limit, rules, parent, worker->now_ns);
+}
+
 static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 {
 	uint64_t deadline_ns = worker->now_ns + (uint64_t)p->pool->timeout_ms * CLOCK_NS_PER_MS;
@@ -438,6 +450,11 @@ static void choose_one(struct dp_worker *worker, struct dp_packet *p)
 
 	if (p->query_verdict != DP_QUERY_UPDATE && join(worker, p, deadline_ns))
 		return;
+	if (is_failing(worker, p)) {
+		dp_refuse(p, DP_COUNT_LIMITED_NAME, DNS_RCODE_SERVFAIL, EDE_OTHER);
+		dp_write_reply(worker, p);
+		return;
+	}
 	server = dp_server_choose(worker, p->pool, NULL, &overload);
 	if (server) {
 		start(worker, p, server, deadline_ns);

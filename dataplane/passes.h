@@ -97,6 +97,9 @@ void dp_attempt_failed(struct dp_worker *worker, struct dp_inflight *query, stru
 /* The server is late, or the query's time is over; for dp_inflight_expire(). */
 void dp_query_due(void *worker, struct dp_inflight *query);
 
+/* No server has an answer that is one: counts for the name above it (limit.h). */
+void dp_query_has_failed(struct dp_worker *worker, const struct dp_inflight *query);
+
 /* SERVFAIL to all who wait, and the end of the query. */
 void dp_query_fail(struct dp_worker *worker, struct dp_inflight *query, int ede);
 void dp_query_end(struct dp_worker *worker, struct dp_inflight *query);

@@ -341,6 +341,14 @@ static const struct schema_key limit_amplification_keys[] = {
 	{ 0 }
 };
 
+static const struct schema_key limit_failures_keys[] = {
+	{ "qps", SCHEMA_INT, .min = 0, .max = CONFIG_QPS_MAX, .fallback = "0", MEMBER(config, limit.failures_qps),
+	  .help = "Failures a second below one name of two labels or more, before its servers are spared; 0: no limit." },
+	{ "burst", SCHEMA_INT, .min = 0, .max = CONFIG_BURST_MAX, .fallback = "0", MEMBER(config, limit.failures_burst),
+	  .help = "Failures at once after a rest; 0: twice qps." },
+	{ 0 }
+};
+
 static const struct schema_key limit_block_keys[] = {
 	{ "automatic", SCHEMA_BOOL, .fallback = "false", MEMBER(config, block.automatic),
 	  .help = "Block clients that go far over their limit. A spoofed flood then silences whom it names." },
@@ -374,6 +382,8 @@ static const struct schema_key limit_keys[] = {
 	  ELEMENTS(config, limit.overrides), .help = "Clients with higher limits. The longest prefix decides." },
 	{ "tcp_factor", SCHEMA_INT, .min = 1, .max = 100, .fallback = "4", MEMBER(config, limit.tcp_factor),
 	  .help = "Over TCP a client may ask so many times as much, apart from what it asks over UDP." },
+	{ "failures", SCHEMA_GROUP, .children = limit_failures_keys,
+	  .help = "Random names below one domain, in recursive pools: NXDOMAIN, SERVFAIL and no answer." },
 	{ "amplification", SCHEMA_GROUP, .children = limit_amplification_keys, .help = "Longest answers to strangers." },
 	{ "block", SCHEMA_GROUP, .children = limit_block_keys, .help = "Dropping clients in the filter." },
 	{ 0 }

@@ -903,6 +903,81 @@ static void busy_clients_are_known(void **state)
 	}
 }
 
+/* Random names below one domain, from clients that each ask once: what fails is the domain's, and nobody else's. */
+static void failing_names_spare_their_servers(void **state)
+{
+	struct dp_limit_conf conf = conf_narrow();
+	char name[64], client[32];
+	unsigned forwards = 0;
+
+	(void)state;
+	conf.failures_qps = 10;
+	dp_limit_rules_free(fx.conf.limit);
+	fx.conf.limit = dp_limit_rules_new(&conf);
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "r%u.victim.com", i);
+		snprintf(client, sizeof(client), "10.1.%u.1", i);
+		fx_ask(client, false, (uint16_t)i, name, 1, 0);
+		if (fx.forwards > forwards)
+			fx_answer(&fx.forward[forwards++ % FX_MESSAGES], i % 2 ? DNS_RCODE_NXDOMAIN : DNS_RCODE_SERVFAIL,
+				  NULL);
+	}
+	assert_int_equal(fx.forwards, 20);
+	assert_int_equal(fx_count(DP_COUNT_LIMITED_NAME), 40);
+	assert_int_equal(fx.reply[59].octets[3] & 0x0f, DNS_RCODE_SERVFAIL);
+	assert_int_equal(outcomes(), fx_count(DP_COUNT_QUERIES));
+
+	/* neither the domain itself, nor its neighbours, nor the same client elsewhere */
+	fx_ask("10.1.59.1", false, 1, "victim.com", 1, 0);
+	fx_ask("10.1.59.1", false, 1, "www.elsewhere.com", 1, 0);
+	fx_ask("10.1.59.1", false, 1, "a.b.victim.com", 1, 0);
+	assert_int_equal(fx.forwards, 23);
+	for (; forwards < fx.forwards; forwards++)
+		fx_answer(&fx.forward[forwards], DNS_RCODE_NXDOMAIN, NULL);
+
+	/* a tenth of a second allows one more; silence counts as well */
+	fx_pass_ms(100);
+	fx_ask("10.1.0.1", false, 1, "once.victim.com", 1, 0);
+	assert_int_equal(fx.forwards, 24);
+	fx_pass_ms(3000);
+	assert_int_equal(fx_count(DP_COUNT_FORWARDED_TIMEOUT), 1);
+	for (unsigned i = 0; i < 19; i++) {
+		snprintf(name, sizeof(name), "s%u.victim.com", i);
+		fx_ask("10.1.0.2", false, (uint16_t)i, name, 1, 0);
+	}
+	fx_pass_ms(3000);
+	assert_int_equal(fx_count(DP_COUNT_FORWARDED_TIMEOUT), 20);
+	/* what succeeds counts for nothing */
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "t%u.sound.com", i);
+		snprintf(client, sizeof(client), "10.2.%u.1", i);
+		forwards = fx.forwards;
+		fx_ask(client, false, (uint16_t)i, name, 1, 0);
+		fx_answer(&fx.forward[forwards % FX_MESSAGES], 0, NULL);
+	}
+	assert_int_equal(fx_count(DP_COUNT_LIMITED_NAME), 40);
+	assert_true(fx_balanced());
+}
+
+/* Everything below "com." would be one name. */
+static void tlds_are_not_failing(void **state)
+{
+	struct dp_limit_conf conf = conf_narrow();
+	char name[64], client[32];
+
+	(void)state;
+	conf.failures_qps = 1;
+	dp_limit_rules_free(fx.conf.limit);
+	fx.conf.limit = dp_limit_rules_new(&conf);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "r%u.com", i);
+		snprintf(client, sizeof(client), "10.1.%u.1", i);
+		fx_ask(client, false, (uint16_t)i, name, 1, 0);
+		fx_answer(&fx.forward[i], DNS_RCODE_NXDOMAIN, NULL);
+	}
+	assert_int_equal(fx.forwards, 50);
+}
+
 #define IN_PASSES(description, function) { description, function, set_up, tear_down, NULL }
 
 int main(void)
@@ -938,6 +1013,8 @@ int main(void)
 		IN_PASSES("D187 a stranger's long answer over UDP is cut", strangers_get_no_amplifier),
 		IN_PASSES("denied clients hear nothing, whatever they ask", denied_clients_hear_nothing),
 		IN_PASSES("of a blocked client every nth query passes", blocked_clients_are_let_through_now_and_then),
+		IN_PASSES("D190 random names below a domain: its servers are spared, nothing else is", failing_names_spare_their_servers),
+		IN_PASSES("D190 what fails below a TLD holds back nobody", tlds_are_not_failing),
 		IN_PASSES("D188 who asks within the limit is known by sample", busy_clients_are_known),
 	};
 
