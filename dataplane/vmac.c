@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/addr.h"
 #include "base/log.h"
 #include "dataplane/vmac.skel.h"
 
@@ -40,6 +41,7 @@ const char *vmac_counter_name(enum vmac_counter counter)
 	static const char *const names[VMAC_COUNTERS] = {
 		[VMAC_RECEIVED] = "received",
 		[VMAC_NO_LEASE] = "no-lease",
+		[VMAC_NO_ADDRESS] = "no-address",
 	};
 
 	return names[counter];
@@ -229,6 +231,20 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 			detach(vmac, ifindex);
 		return log_fail(err, error, size, "virtual MAC: %s", err == -E2BIG ? "too many" : strerror(-err));
 	}
+	return 0;
+}
+
+int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
+		     size_t size)
+{
+	struct vmac_address_key key = { .ifindex = ifindex };
+	int err;
+
+	memcpy(key.addr, address->words_be, sizeof(key.addr));
+	err = bpf_map_update_elem(bpf_map__fd(vmac->skeleton->maps.addresses), &key, &lease, BPF_ANY);
+	if (err)
+		return log_fail(err, error, size, "address for a virtual MAC: %s",
+				err == -E2BIG ? "too many" : strerror(-err));
 	return 0;
 }
 

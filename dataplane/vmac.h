@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "dataplane/vmac_shared.h"
 
+struct addr;
 struct lease_page;
 struct vmac;
 
@@ -29,6 +30,11 @@ int vmac_lease_fd(const struct vmac *vmac);
  * the same mac: the lease is replaced. 0; -EOPNOTSUPP: no tcx here (before Linux 6.6); or -errno; with error. */
 int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t lease, char *error,
 	     size_t size);
+
+/* Of what comes in for such a MAC, the address is received, under the lease of the MAC; nothing is without one. Again for
+ * the same address: the lease is replaced. 0 or -errno with error. */
+int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
+		     size_t size);
 
 /* For a condition: does our program still sit on every interface it was attached to? 0, or -errno with cause. */
 int vmac_check(const struct vmac *vmac, char *cause, size_t size);

@@ -72,16 +72,26 @@ static void do_without_program(struct silence *s, struct vrrp_conf *conf, const 
 		    VRRP_NAME_OF(conf), why);
 }
 
+/* MAC and addresses of conf. 0 or -errno with error. */
+static int add_to_program(struct silence *s, const struct vrrp_conf *conf, unsigned ifindex, char *error, size_t size)
+{
+	uint8_t mac[6];
+	int err;
+
+	vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), mac);
+	err = vmac_add(s->vmac, ifindex, mac, conf->lease, error, size);
+	for (unsigned i = 0; i < conf->count && !err; i++)
+		err = vmac_add_address(s->vmac, ifindex, &conf->addresses[i], conf->lease, error, size);
+	return err;
+}
+
 void silence_receive(struct silence *s, struct vrrp_conf *conf, unsigned ifindex)
 {
 	char error[256] = "there is no program for virtual MACs";
-	uint8_t mac[6];
 
 	if (!conf->virtual_mac)
 		return;
-	vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), mac);
-	s->received[conf->lease] = s->vmac &&
-				   vmac_add(s->vmac, ifindex, mac, conf->lease, error, sizeof(error)) == 0;
+	s->received[conf->lease] = s->vmac && add_to_program(s, conf, ifindex, error, sizeof(error)) == 0;
 	if (!s->received[conf->lease])
 		do_without_program(s, conf, error);
 }

@@ -131,10 +131,19 @@ static bool has_program(unsigned ifindex)
 	return bpf_prog_query((int)ifindex, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, ids, &n) == 0 && n > 0;
 }
 
+static void add_address(struct rig *rig, unsigned ifindex, const char *text, uint8_t lease)
+{
+	struct addr address;
+
+	assert_int_equal(addr_parse(text, &address), 0);
+	assert_int_equal(vmac_add_address(rig->vmac, ifindex, &address, lease, error, sizeof(error)), 0);
+}
+
 static void add(struct rig *rig)
 {
 	if (vmac_add(rig->vmac, device, vmac_mac, LEASE, error, sizeof(error)))
 		fail_msg("%s", error);
+	add_address(rig, device, VIP, LEASE);
 }
 
 static int open_alone(void **state)
@@ -292,6 +301,29 @@ static void test_filters(void **state)
 	}
 }
 
+/* What the router has no address for stays a frame for another host, although this host has the address. */
+static void test_addresses(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t counts[VMAC_COUNTERS];
+
+	hold(rig, LEASE_ACTIVE);
+	assert_int_equal(vmac_add(rig->vmac, device, vmac_mac, LEASE, error, sizeof(error)), 0);
+	assert_false(is_received());
+	add_address(rig, device, OWN, LEASE);
+	assert_false(is_received());			/* another address */
+	add_address(rig, device_2, VIP, LEASE);
+	assert_false(is_received());			/* at another interface */
+	add_address(rig, device, VIP, LEASE_NEVER);
+	assert_false(is_received());			/* of another virtual router */
+	add_address(rig, device, VIP, LEASE);
+	assert_true(is_received());
+	vmac_counters(rig->vmac, counts);
+	assert_int_equal(counts[VMAC_NO_ADDRESS], 4);
+	assert_int_equal(counts[VMAC_RECEIVED], 1);
+	assert_int_equal(counts[VMAC_NO_LEASE], 0);
+}
+
 /* ---- table and links ---- */
 
 static void test_table(void **state)
@@ -299,6 +331,7 @@ static void test_table(void **state)
 	struct rig *rig = *state;
 
 	hold(rig, LEASE_ACTIVE);
+	add_address(rig, device, VIP, LEASE);
 	assert_int_equal(vmac_add(rig->vmac, device, other_mac, LEASE, error, sizeof(error)), 0);
 	assert_false(is_received());			/* another MAC */
 	assert_int_equal(vmac_add(rig->vmac, device_2, vmac_mac, LEASE, error, sizeof(error)), 0);
@@ -461,6 +494,7 @@ int main(void)
 		ALONE("ping and TCP to the virtual MAC", test_kernel_answers),
 		ALONE("ARP for the virtual MAC is left to packet sockets", test_arp),
 		FILTERED("behind the XDP filter, native and generic, one page of leases", test_filters),
+		ALONE("V155 only the router's own addresses are received at its virtual MAC", test_addresses),
 		ALONE("another MAC, interface or lease", test_table),
 		ALONE("what does not fit, what is not there", test_limits),
 		ALONE("a link taken off by force shows", test_check),

@@ -205,6 +205,18 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 	return 0;
 }
 
+int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
+		     size_t size)
+{
+	(void)vmac;
+	(void)error;
+	(void)size;
+	assert_int_equal(ifindex, 7);
+	assert_int_equal(address->bytes[15], 100);
+	assert_int_equal(lease, 0);
+	return 0;
+}
+
 int vmac_check(const struct vmac *vmac, char *cause, size_t size)
 {
 	(void)vmac;
