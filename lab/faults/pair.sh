@@ -151,7 +151,7 @@ take_back() {
 
 # owner_is NODE - as the client sees it. A question that is lost is not waited for.
 owner_is() {
-	timeout 0.3 ip netns exec "$LAB-client" dig +short +noedns +tries=1 +time=1 "@$(vip)" id.server. CH TXT |
+	timeout 0.3 ip netns exec "$LAB-client" dig +short +noedns +tries=1 +time=1 "@$SERVICE" id.server. CH TXT |
 		grep -qx "\"$1\""
 }
 
@@ -166,9 +166,13 @@ stands_by() {
 
 is_ready() { owner_is dd1 && stands_by dd2; }
 
-# OWNERS is what "lab owners" said last; that takes a third of a second, so the quick questions come first.
+# owners - who answers for the address that the load goes to; answers NODE - what that is when it is NODE alone.
+owners() { lab owners ${IPV6:+--ipv6}; }
+answers() { [ -n "$IPV6" ] && echo "$1:dns+nd" || echo "$1:arp+dns"; }
+
+# OWNERS is what "owners" said last; that takes a third of a second, so the quick questions come first.
 is_settled() {
-	is_ready && OWNERS=$(lab owners) && [ "$OWNERS" = dd1:arp+dns ]
+	is_ready && OWNERS=$(owners) && [ "$OWNERS" = "$(answers dd1)" ]
 }
 
 # --- the drill -------------------------------------------------------------------------------------
@@ -232,7 +236,7 @@ drill_pair() {
 	owner=${owner// /}
 	check_pair_drill
 	say "authoritative names at $RATE q/s to the VIP; then$fault"
-	wait_for is_ready $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(lab owners)"
+	wait_for is_ready $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(owners)"
 	if [ "$DRILL" = failback ]; then
 		UNDO+=(start_node)
 		signal_node KILL
@@ -245,18 +249,18 @@ drill_pair() {
 	UNDO+=("$mend")
 	$fault
 	await_owner "$owner"
-	during=$(lab owners)
+	during=$(owners)
 	if [ "$DRILL" = freeze ]; then      # what it does when it wakes counts
 		put_back
 		await_owner dd1
 	fi
 	end_loads
 	put_back
-	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(lab owners)
+	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(owners)
 	after=$OWNERS
 	forget_failures || die "dd1 does not start again"
 
-	[ "$during" = "$owner:arp+dns" ] && [ "$after" = dd1:arp+dns ] && has_right main && keeps_target
+	[ "$during" = "$(answers "$owner")" ] && [ "$after" = "$(answers dd1)" ] && has_right main && keeps_target
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
 		"\"failed\": $(result main failed), \"late\": $(result main late)$(
 			printf ', "%s": "%s"' owners "$during" owners_after "$after"), "

@@ -11,16 +11,20 @@ node_interfaces() {
 	fi
 }
 
-# The own address of a node always answers, the VIP while the node is Active.
+# The own addresses of a node always answer, the VIPs while the node is Active.
 node_listen() {
-	[ "$VIP_CS" = 0 ] || echo "{ address = \"$(vip)\"; },"
-	echo "{ address = \"$(host_ipv4 "$1")\"; }"
+	[ "$VIP_CS" = 0 ] || echo "{ address = \"$(vip)\"; }, { address = \"$(vip6)\"; },"
+	echo "{ address = \"$(host_ipv4 "$1")\"; }, { address = \"$(host_ipv6 "$1")\"; }"
 }
 
+# A virtual router a family.
 node_vrrp() {
+	local common="interface = \"eth0\"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;"
+
+	common+=" virtual_mac = true; preempt = true; preempt_delay_s = $PREEMPT_DELAY;"
 	[ "$VIP_CS" = 0 ] || cat <<-END
-		vrrp = ( { interface = "eth0"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;
-		           addresses = [ "$(vip)" ]; virtual_mac = true; preempt = true; preempt_delay_s = $PREEMPT_DELAY; } );
+		vrrp = ( { $common addresses = [ "$(vip)" ]; },
+		         { $common addresses = [ "$(vip6)" ]; } );
 	END
 }
 
