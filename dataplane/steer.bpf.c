@@ -163,6 +163,18 @@ static __always_inline enum shape parse_udp(void *at, void *end, __u32 left, str
 	return SHAPE_UDP;
 }
 
+/*
+ * A length of 16 bits, to be added to a pointer. Up to Linux 6.1 the verifier forgets all it knows of a number whose
+ * octets are swapped; the mask tells it again, in assembler because the compiler sees that nothing is masked.
+ */
+static __always_inline __u64 length_of(__be16 field)
+{
+	__u64 length = bpf_ntohs(field);
+
+	asm volatile("%0 &= 0xffff" : "+r"(length));
+	return length;
+}
+
 /* Octets up to stop, where the IP header says that the packet ends: are they all here, and do they fit a frame? */
 static __always_inline enum shape check_extent(struct xdp_md *ctx, void *stop, void *end)
 {
@@ -192,7 +204,7 @@ static __always_inline enum shape parse_ipv4(struct xdp_md *ctx, void *at, void 
 		return SHAPE_FRAGMENT;
 	if (ip->ihl != 5)
 		return ip->ihl > 5 ? SHAPE_OPTIONS : SHAPE_MALFORMED;
-	total = bpf_ntohs(ip->tot_len);
+	total = length_of(ip->tot_len);
 	if (total < sizeof(*ip))
 		return SHAPE_MALFORMED;
 	shape = check_extent(ctx, at + total, end);
@@ -222,7 +234,7 @@ static __always_inline enum shape parse_ipv6(struct xdp_md *ctx, void *at, void 
 	__builtin_memcpy(p->dst, &ip->daddr, sizeof(p->dst));
 	switch (ip->nexthdr) {
 	case IPPROTO_UDP:
-		shape = check_extent(ctx, (void *)(ip + 1) + bpf_ntohs(ip->payload_len), end);
+		shape = check_extent(ctx, (void *)(ip + 1) + length_of(ip->payload_len), end);
 		return shape == SHAPE_UDP ? parse_udp(ip + 1, end, bpf_ntohs(ip->payload_len), p) : shape;
 	case IPPROTO_ICMPV6:
 		return parse_icmpv6(ip + 1, end, p);
