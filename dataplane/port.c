@@ -165,6 +165,25 @@ int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, uns
 	return err;
 }
 
+int dp_port_count_queues(struct dp_port *port, unsigned workers, char *error, size_t size)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	struct ethtool_channels channels;
+	unsigned queues;
+
+	if (fd < 0)
+		return log_fail(-errno, error, size, "%s: socket: %s", port->name, strerror(errno));
+	err = read_channels(fd, port->name, &channels);
+	close(fd);
+	if (err)
+		return log_fail(err, error, size, "%s: %s", port->name, strerror(-err));
+	queues = channels.combined_count + channels.rx_count;
+	if (queues <= port->queues)
+		return 0;
+	port->queues = queues;
+	return check_queues(port, &channels, workers, error, size);
+}
+
 int dp_port_refresh(struct dp_port *port)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;

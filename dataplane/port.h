@@ -37,6 +37,9 @@ struct dp_port {
  * tags off before the filter sees them: ethtool -K eth0 rxvlan off"). */
 int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, unsigned workers,
 		  char *error, size_t size);
+/* Counts the queues again: virtio_net begins to receive on more of them when a filter is attached. Before the sockets are
+ * opened; it is never fewer than before. 0 or -errno with error as above. */
+int dp_port_count_queues(struct dp_port *port, unsigned workers, char *error, size_t size);
 /* Reads what may change (MAC, MTU, carrier). 0 or -errno. */
 int dp_port_refresh(struct dp_port *port);
 

@@ -325,6 +325,8 @@ static int attach_filter(struct node *node, char *error, size_t size)
 		steer_set_vlan(node->steer, i, port->vlan);
 		err = steer_attach(node->steer, i, port->ifindex, (enum steer_mode)node->config->xdp_mode,
 				   &port->mode, error, size);
+		if (!err)
+			err = dp_port_count_queues(port, node->shared.workers, error, size);
 		if (err)
 			return err;
 	}

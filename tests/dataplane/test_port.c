@@ -77,6 +77,30 @@ static void test_vlan_offload(void **state)
 	assert_int_equal(dp_port_probe(&port, "e0", DP_SIDE_BOTH, 1, error, sizeof(error)), 0);
 }
 
+/* virtio_net does so by itself when a filter is attached. */
+static void test_more_queues(void **state)
+{
+	struct dp_port port = { .index = 0 };
+
+	(void)state;
+	if (!run("ethtool -L e0 rx 1 tx 1 2>/dev/null")) {
+		print_message("# not shown: the number of queues cannot be changed here\n");
+		return;
+	}
+	assert_int_equal(dp_port_probe(&port, "e0", DP_SIDE_BOTH, 1, error, sizeof(error)), 0);
+	assert_int_equal(port.queues, 1);
+	assert_true(run("ethtool -L e0 rx 2 tx 2"));
+	assert_int_equal(dp_port_count_queues(&port, 1, error, sizeof(error)), 0);
+	assert_int_equal(port.queues, 2);
+	assert_true(run("ethtool -L e0 rx 1 tx 1"));
+	assert_int_equal(dp_port_count_queues(&port, 1, error, sizeof(error)), 0);
+	assert_int_equal(port.queues, 2);	/* a socket of a queue that is not used does no harm */
+	assert_true(run("ethtool -L e0 rx 2 tx 2"));
+	port.name[0] = 'x';
+	assert_int_equal(dp_port_count_queues(&port, 1, error, sizeof(error)), -ENODEV);
+	assert_string_equal(error, "x0: No such device");
+}
+
 static void test_no_channels(void **state)
 {
 	struct dp_port port = { .index = 0 };
@@ -153,6 +177,7 @@ int main(void)
 		CASE("a good device: index, MAC, MTU, queues, carrier", test_good),
 		CASE("unusable devices, and what mends them", test_bad),
 		CASE("D005 a VLAN on a device that takes tags off is refused, with the remedy", test_vlan_offload),
+		CASE("queues that come with the filter are counted", test_more_queues),
 		CASE("a device without channels has one queue", test_no_channels),
 		CASE("a bond is refused", test_bond),
 		CASE("MAC, MTU and carrier are followed; a device may go", test_changes),
