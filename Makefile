@@ -8,6 +8,7 @@ PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR ?= /lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
 DESTDIR ?=
 
 VERSION := 0.1.0
@@ -167,7 +168,9 @@ install: all
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/tandem/copyright
 	install -D -m 644 systemd/tandemd.service $(DESTDIR)$(UNITDIR)/tandemd.service
 	install -D -m 644 etc/99-tandem.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d/99-tandem.conf
+	install -D -m 644 systemd/tandem.sysusers $(DESTDIR)$(SYSUSERSDIR)/tandem.conf
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tandem
+	$(if $(DESTDIR),,command -v systemd-sysusers > /dev/null && systemd-sysusers tandem.conf || echo 'no systemd-sysusers: useradd --system tandem')
 
 clean:
 	rm -rf build
