@@ -94,6 +94,12 @@ bool health_report(struct health *health, struct health_condition *condition, bo
 	return true;
 }
 
+void health_set_weight(struct health *health, struct health_condition *condition, uint8_t weight)
+{
+	if (atomic_exchange(&condition->weight, weight) != weight && health_failed(condition))
+		ring(health);
+}
+
 bool health_any_fault(const struct health *health)
 {
 	for (unsigned i = 0; i < HEALTH_MAX; i++) {

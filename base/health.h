@@ -20,10 +20,11 @@ enum health_kind {
 
 struct health_condition {
 	_Atomic uint32_t failed;		/* 1 while failed; the word others read */
-	/* control thread only below */
+	/* control thread only below; kind, weight and own are read by others while it has failed */
 	char name[HEALTH_NAME_MAX];		/* "filter:eth0" */
 	enum health_kind kind;
-	uint8_t weight;
+	_Atomic uint8_t weight;
+	bool own;				/* of this node alone: nobody waits for the other one to see it too */
 	uint16_t fall, rise;			/* reports in a row that change the state; at least 1 */
 	uint16_t streak;			/* reports in a row against the present state */
 	bool in_use;
@@ -50,6 +51,9 @@ void health_remove(struct health *health, struct health_condition *condition);
  * bad. Logs the change and rings event_fd. Returns true when the state changed. Control thread. */
 bool health_report(struct health *health, struct health_condition *condition, bool good,
 		   const char *cause, uint64_t now_ns);
+
+/* Another weight; one that counts now counts anew. Control thread. */
+void health_set_weight(struct health *health, struct health_condition *condition, uint8_t weight);
 
 /* Any thread. */
 static inline bool health_failed(const struct health_condition *condition)

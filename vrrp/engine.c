@@ -50,7 +50,6 @@ enum {
 	STACK_SIZE = 512 * 1024,
 	STACK_TOUCHED = 64 * 1024,
 	PAGE = 4096,
-	WEIGHTS_MAX = VRRP_PRIORITY_OWNER - 2,
 };
 #define TICK_NS (100ULL * CLOCK_NS_PER_MS)
 #define TURN_GAP_NS (200ULL * CLOCK_NS_PER_US)	/* so that a flood is read by the dozen, and leaves time for others */
@@ -89,10 +88,15 @@ static void silence_bell(int fd)
 
 /* ---- the loop ---- */
 
+static uint8_t at_most(unsigned n, uint8_t max)
+{
+	return n < max ? (uint8_t)n : max;
+}
+
 static void read_health(struct vrrp_engine *engine)
 {
 	const struct health *health = engine->conf.health;
-	unsigned weights = 0;
+	unsigned weights = 0, own_weights = 0;
 
 	silence_bell(health->event_fd);
 	engine->common.fault = NULL;
@@ -105,9 +109,10 @@ static void read_health(struct vrrp_engine *engine)
 		if (c->kind == HEALTH_FAULT && !engine->common.fault)
 			engine->common.fault = c->name;
 		else if (c->kind == HEALTH_WEIGHT)
-			weights += c->weight;
+			*(c->own ? &own_weights : &weights) += c->weight;
 	}
-	engine->common.weights = (uint8_t)(weights < WEIGHTS_MAX ? weights : WEIGHTS_MAX);
+	engine->common.weights = at_most(weights, VRRP_WEIGHTS_MAX);
+	engine->common.own_weights = at_most(own_weights, VRRP_WEIGHTS_MAX);
 }
 
 static void read_orders(struct vrrp_engine *engine, uint64_t now_ns)

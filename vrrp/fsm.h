@@ -86,6 +86,8 @@ static inline bool vrrp_is_ipv6(const struct vrrp_conf *conf)
 #define VRRP_NAME "%s/%u%s"
 #define VRRP_NAME_OF(conf) (conf)->interface, (conf)->vrid, vrrp_is_ipv6(conf) ? "v6" : ""
 
+enum { VRRP_WEIGHTS_MAX = VRRP_PRIORITY_OWNER - 2 };
+
 struct vrrp_router;
 
 /* What the engine does for the machine; none may raise an event. The machine counts, except for rejected[]. */

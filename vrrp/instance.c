@@ -344,19 +344,23 @@ static void fail(struct vrrp_instance *it, enum vrrp_event event, uint64_t now_n
 }
 
 /* What an Active has just seen fail its peer may not have seen yet, and would take over for that moment: so it keeps its
- * priority until the peer must know as well. What speaks for it counts at once, and a Backup has nothing to keep. */
+ * priority until the peer must know as well. What speaks for it counts at once, a Backup has nothing to keep, and what
+ * is of this node alone the peer will never see. */
 static void weigh(struct vrrp_instance *it, uint64_t now_ns)
 {
 	struct vrrp_router *router = &it->router;
 	uint8_t weights = it->common->weights;
+	unsigned sum;
 	uint64_t settle_ns = atomic_load(&router->conf->weight_settle_ms) * (uint64_t)CLOCK_NS_PER_MS;
 
-	if (router->state != VRRP_ACTIVE || weights <= router->weights)
+	if (router->state != VRRP_ACTIVE || weights <= it->settled_weights)
 		it->heavier_since_ns = 0;
 	else if (!it->heavier_since_ns)
 		it->heavier_since_ns = now_ns;
 	if (!it->heavier_since_ns || now_ns - it->heavier_since_ns >= settle_ns)
-		vrrp_router_weights(router, weights, now_ns);
+		it->settled_weights = weights;
+	sum = it->settled_weights + it->common->own_weights;
+	vrrp_router_weights(router, (uint8_t)(sum < VRRP_WEIGHTS_MAX ? sum : VRRP_WEIGHTS_MAX), now_ns);
 }
 
 void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)

@@ -23,7 +23,8 @@ enum { VRRP_FAILURES_KEPT = 3 };
 struct vrrp_common {
 	struct lease_page *leases;
 	const char *fault;		/* name of a condition that has failed; NULL = none */
-	uint8_t weights;		/* sum of those that have failed */
+	uint8_t weights;		/* sum of those that have failed, and that the other node may see too */
+	uint8_t own_weights;		/* sum of those that are of this node alone */
 	bool stopping;			/* everything is given up, for good */
 	bool realtime;
 	bool news;			/* ring control's bell at the end of the turn */
@@ -40,7 +41,8 @@ struct vrrp_instance {
 	struct vrrp_last_words *last_words;
 	struct vrrp_link link;		/* as control last said */
 	uint64_t linger_until_ns;	/* 0 = not lingering */
-	uint64_t heavier_since_ns;	/* more weights than the priority shows; 0 = not */
+	uint8_t settled_weights;	/* of those that the other node may see too: what the priority shows */
+	uint64_t heavier_since_ns;	/* more of them than that; 0 = not */
 	uint64_t failures_ns[VRRP_FAILURES_KEPT];	/* oldest first */
 	uint64_t last_sent_ns, cadence_worst_ns;
 	uint64_t foreign;

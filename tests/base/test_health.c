@@ -53,6 +53,12 @@ static void weights_are_no_faults(void **state)
 	health_report(&health, c, false, "no member", 2);
 	assert_true(health_failed(c));
 	assert_false(health_any_fault(&health));
+	assert_true(rang(&health));
+	health_set_weight(&health, c, 7);
+	assert_true(rang(&health));
+	health_set_weight(&health, c, 7);
+	assert_false(rang(&health));
+	assert_int_equal(c->weight, 7);
 	health_remove(&health, c);
 	assert_true(rang(&health));
 	health_fini(&health);

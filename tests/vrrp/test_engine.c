@@ -614,6 +614,30 @@ static void what_both_lose_moves_nothing(void **state)
 	assert_in_range(wait_until(node_is(&b, VRRP_ACTIVE), 3000), 550, 1600);
 }
 
+/* The other node cannot see it, so there is nothing to wait for; what both may see goes on waiting beside it. */
+static void what_is_of_one_node_counts_at_once(void **state)
+{
+	struct health_condition *shared, *own;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 150);
+	a.conf[0].weight_settle_ms = 60000;
+	pair_up(&a, &b);
+	shared = health_add(&a.health, "pool:auth", HEALTH_WEIGHT, 1, 1, false, clock_mono_ns());
+	own = health_add(&a.health, "track:uplink", HEALTH_WEIGHT, 1, 1, false, clock_mono_ns());
+	shared->weight = 100;
+	own->weight = 20;
+	own->own = true;
+	health_report(&a.health, shared, false, "no usable member", clock_mono_ns());
+	health_report(&a.health, own, false, "no carrier", clock_mono_ns());
+	assert_true(wait_until(node_status(&a).effective_priority == 180, 500) != UINT32_MAX);
+	health_set_weight(&a.health, own, 253);
+	assert_true(wait_until(node_is(&b, VRRP_ACTIVE) && node_is(&a, VRRP_BACKUP), 1000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).effective_priority, 1);	/* both together, and never less */
+}
+
 static void last_resort_stays(void **state)
 {
 	struct health_condition *filter_a, *filter_b;
@@ -829,6 +853,8 @@ int main(void)
 		LAB_CASE("V164 after a fault, preempt_delay before the address is taken back", recovery_waits),
 		LAB_CASE("V165 a weight lowers the priority and the better peer takes over", weights_lower_the_priority),
 		LAB_CASE("V165 V166 what both nodes lose moves nothing, whoever sees it first", what_both_lose_moves_nothing),
+		LAB_CASE("V165 what is of one node alone counts at once, and never below priority 1",
+			 what_is_of_one_node_counts_at_once),
 		LAB_CASE("V166 both unhealthy: one stays Active at priority 1; who recovers takes over", last_resort_stays),
 		LAB_CASE("V035 V036 V093 Initialize lists what is missing; losing the source address releases",
 		     lists_what_is_missing),
