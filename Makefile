@@ -43,7 +43,7 @@ NODE := node/build.c node/cachectl.c node/cachetext.c node/capture.c node/client
 	node/explain.c node/groups.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
 	node/privs.c node/prometheus.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c node/silence.c \
 	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
-	node/commander.c node/gateway.c node/runner.c \
+	node/commander.c node/gateway.c node/hooks.c node/runner.c node/track.c node/trackconf.c node/trackstatus.c \
 	node/vip.c node/vrrp.c node/vrrpstatus.c
 VRRP := $(wildcard vrrp/*.c)
 LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)

@@ -19,6 +19,7 @@
 #include "node/settings.h"
 #include "node/source.h"
 #include "node/suffixes.h"
+#include "node/trackconf.h"
 #include "pools/name.h"
 #include "pools/suffix.h"
 #include "vrrp/advert.h"
@@ -623,7 +624,7 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_vrrp, check_pools, check_acl, check_deny, check_limit, check_routes, check_cache,
+		check_vrrp, trackconf_check, check_pools, check_acl, check_deny, check_limit, check_routes, check_cache,
 	};
 	struct suffix_table *table;
 	int err;

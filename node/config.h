@@ -39,6 +39,9 @@ enum {
 	CONFIG_QPS_MAX = 1000000,
 	CONFIG_BURST_MAX = CONFIG_QPS_MAX * DP_LIMIT_BURST_MAX_S,
 	CONFIG_FACTOR_MAX = 10000,
+	CONFIG_TRACKS_MAX = 32,
+	CONFIG_WEIGHT_MAX = 253,
+	CONFIG_COMMAND_MAX = 4096,	/* octets of a command's words, with their NULs */
 	CONFIG_DENY_MAX = 2048,		/* of the filter's STEER_BLOCKS_MAX; the rest is for blocks by command */
 };
 
@@ -74,6 +77,28 @@ struct config_vrrp {
 	int checksum_rx;		/* enum config_checksum_rx */
 	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;
 	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
+};
+
+enum config_track_type { CONFIG_TRACK_INTERFACE, CONFIG_TRACK_COMMAND, CONFIG_TRACK_FILE, CONFIG_TRACK_GATEWAY };
+
+/* Something outside that speaks for or against this node. */
+struct config_track {
+	char name[32];
+	int type;			/* enum config_track_type */
+	char interface[IF_NAMESIZE];	/* "" = none */
+	struct config_strings command;
+	char file[256];
+	struct addr address;		/* unspecified = none */
+	uint32_t interval_ms, timeout_ms, fall, rise;
+	uint32_t weight;		/* 0: fault, or, of a file, the number that stands in it */
+	bool fault;
+	uint32_t absent;		/* the number of a file that is not there */
+	char where[CONFIG_WHERE_MAX];	/* "file:line: track[i]" */
+};
+
+struct config_hook {
+	struct config_strings command;	/* none = no hook */
+	uint32_t timeout_s;
 };
 
 struct config_server {
@@ -129,6 +154,9 @@ struct config {
 	size_t n_listens;
 	struct config_vrrp *vrrp;
 	size_t n_vrrp;
+	struct config_track *tracks;
+	size_t n_tracks;
+	struct config_hook hook;
 	struct config_prefixes acl[POOL_KINDS];
 	struct config_prefixes deny;
 	/* limit = { } */

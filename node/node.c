@@ -33,12 +33,16 @@
 #include "node/config.h"
 #include "node/control.h"
 #include "node/guard.h"
+#include "node/hooks.h"
 #include "node/notify.h"
 #include "node/portrange.h"
 #include "node/privs.h"
 #include "node/reload.h"
+#include "node/runner.h"
 #include "node/selfcheck.h"
 #include "node/snapshot.h"
+#include "node/track.h"
+#include "node/trackconf.h"
 #include "node/vrrp.h"
 
 enum {
@@ -46,6 +50,7 @@ enum {
 	HANDOVER_SLOTS = 256,
 	FRAME_SIZE_MAX = 4096,
 	SOURCE_PORTS_LOG2_MAX = 14,	/* with 16 bits of id: the permutation's 30 */
+	HOOKS_MS = 1000,		/* at the end, for those that it has caused */
 };
 
 static bool is_socket_mode(const struct node *node)
@@ -158,6 +163,12 @@ static int open_signals(struct node *node)
 static int start_guard(struct node *node, char *error, size_t size)
 {
 	return node->config->n_vrrp ? guard_start(&node->guard, error, size) : 0;
+}
+
+/* Second: commands may come with any reload. */
+static int start_runner(struct node *node, char *error, size_t size)
+{
+	return node->config->n_vrrp ? runner_start(&node->runner, error, size) : 0;
 }
 
 static int start_loop(struct node *node, char *error, size_t size)
@@ -273,6 +284,13 @@ static int open_filter(struct node *node, char *error, size_t size)
 	return 0;
 }
 
+static void on_transition(void *context, const struct vrrp_conf *router, const struct node_vrrp_event *event)
+{
+	struct node *node = context;
+
+	hooks_run(node->hooks, router, event);
+}
+
 /* The leases must be known before a worker runs. */
 static int open_vrrp(struct node *node, char *error, size_t size)
 {
@@ -281,11 +299,16 @@ static int open_vrrp(struct node *node, char *error, size_t size)
 		.health = &node->health,
 		.steer = node->steer,
 		.guard = node->guard,
+		.on_transition = on_transition,
+		.context = node,
 	};
 	int err;
 
 	if (!node->config->n_vrrp)
 		return 0;
+	err = trackconf_check_links(node->config, error, size);
+	if (err)
+		return err;
 	err = node_vrrp_open(&node->vrrp, &parts, node->config, error, size);
 	if (!err)
 		node->shared.leases = node_vrrp_leases(node->vrrp);
@@ -513,15 +536,32 @@ static int start_timers(struct node *node, char *error, size_t size)
 	return 0;
 }
 
+static int start_tracks(struct node *node, char *error, size_t size)
+{
+	int err;
+
+	if (!node->runner)
+		return 0;
+	err = runner_attach(node->runner, &node->loop, &node->health);
+	if (err)
+		return fail(error, size, "runner", err);
+	node->hooks = hooks_new(node->runner, node->config);
+	if (!node->hooks)
+		return fail(error, size, "hook", -ENOMEM);
+	err = tracks_start(&node->tracks, &node->loop, &node->health, node->runner, node->config);
+	return err ? fail(error, size, "track", err) : 0;
+}
+
 static int start_vrrp(struct node *node, char *error, size_t size)
 {
 	if (!node->vrrp)
 		return 0;
-	return node_vrrp_start(node->vrrp, node->selfcheck, node->config, error, size);
+	return node_vrrp_start(node->vrrp, node->selfcheck, node->tracks, node->config, error, size);
 }
 
 static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	start_guard,
+	start_runner,
 	start_loop,
 	check_system,
 	open_ports,
@@ -538,6 +578,7 @@ static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	start_selfcheck,
 	open_control,
 	start_timers,
+	start_tracks,
 	start_vrrp,
 };
 
@@ -620,6 +661,7 @@ static void stop_loop(struct node *node)
 void node_stop(struct node *node)
 {
 	node_vrrp_stop(node->vrrp);
+	tracks_stop(node->tracks);
 	control_close(node->control);
 	cachectl_stop(node);
 	reload_close(node->reload);
@@ -637,6 +679,10 @@ void node_stop(struct node *node)
 	steer_close(node->steer);
 	snapshot_free_all(node);
 	free(atomic_exchange(&node->shared.next_hops, NULL));
+	if (node->runner)
+		runner_finish(node->runner, HOOKS_MS);
+	runner_stop(node->runner);
+	hooks_free(node->hooks);
 	stop_loop(node);
 	guard_stop(node->guard);
 	config_free(node->config);

@@ -7,7 +7,8 @@
  *   snapshot.c   publishing and retiring         control.c    the Unix socket
  *   reload.c     reading the file again          commands.c   what can be asked over it
  *   vrrp.c       the virtual routers             guard.c      what speaks when nothing else can
- *   clients.c    who asks most, who is blocked
+ *   clients.c    who asks most, who is blocked   track.c      what else speaks for or against this node
+ *   runner.c     external commands               hooks.c      one for every change of a virtual router
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -28,14 +29,17 @@ struct clients;
 struct config;
 struct control;
 struct guard;
+struct hooks;
 struct dp_umem;
 struct neigh;
 struct node_vrrp;
 struct probe;
 struct reload;
+struct runner;
 struct selfcheck;
 struct snapshot_fading;
 struct steer;
+struct tracks;
 
 struct node {
 	struct config *config;
@@ -59,7 +63,10 @@ struct node {
 	struct probe *probe[POOL_SERVERS_MAX];
 	struct snapshot_fading *fading;		/* snapshots that queries in flight still point into */
 
-	struct guard *guard;			/* both NULL without virtual routers */
+	struct guard *guard;			/* all five NULL without virtual routers */
+	struct runner *runner;
+	struct tracks *tracks;
+	struct hooks *hooks;
 	struct node_vrrp *vrrp;
 	struct selfcheck *selfcheck;
 	struct control *control;

@@ -353,6 +353,37 @@ static void print_routers(FILE *out, const json_t *routers)
 		print_family(out, routers, router_labels, "counters", &of_counters[i]);
 }
 
+/* ---- what is tracked ---- */
+
+static void print_tracks(FILE *out, const json_t *tracks)
+{
+	static const char *const labels[LABELS_MAX][2] = { { "track", "name" }, { "type", "type" } };
+	static const struct family families[] = {
+		{ "failed", "track_failed", "1 = what is tracked is bad, and counts" },
+		{ "unknown", "track_unknown", "1 = it could not be checked, and counts as it did before" },
+		{ "weight", "track_weight", "by which it lowers the priority when it is bad; 0 of a fault" },
+		{ "checks", "track_checks_total", "checks" },
+		{ "bad_checks", "track_bad_checks_total", "of these, with a bad result" },
+	};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		print_family(out, tracks, labels, NULL, &families[i]);
+}
+
+static void print_runner(FILE *out, const json_t *runner)
+{
+	static const struct family families[] = {
+		{ "alive", "runner_alive", "1 = the process that runs commands lives" },
+		{ "running", "runner_running", "commands that run" },
+		{ "queued", "runner_queued", "commands that wait for others" },
+	};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		print_single(out, runner, &families[i]);
+	print_counts(out, json_object_get(runner, "commands"), "runner_commands_total", "result",
+		     "commands of hooks and tracks by how they ended");
+}
+
 /* ---- the node ---- */
 
 static void print_build(FILE *out, const json_t *status)
@@ -390,6 +421,8 @@ static void print_status(FILE *out, const json_t *status)
 		print_family(out, json_object_get(status, "workers"), worker_labels, NULL, &of_worker[i]);
 	print_family(out, json_object_get(status, "ports"), port_labels, NULL, &carrier);
 	print_family(out, json_object_get(status, "conditions"), condition_labels, NULL, &failed);
+	print_tracks(out, json_object_get(status, "tracks"));
+	print_runner(out, json_object_get(status, "runner"));
 	print_counts(out, json_object_get(status, "control"), "control_total", "event", "what came to the control socket");
 }
 

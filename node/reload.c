@@ -24,10 +24,13 @@
 #include "dataplane/conf.h"
 #include "node/clients.h"
 #include "node/config.h"
+#include "node/hooks.h"
 #include "node/node.h"
 #include "node/notify.h"
 #include "node/selfcheck.h"
 #include "node/snapshot.h"
+#include "node/track.h"
+#include "node/trackconf.h"
 #include "node/vrrp.h"
 
 struct reload {
@@ -56,6 +59,9 @@ static int prepare(struct reload *r)
 		return err;
 	if (!config_may_reload(old, r->config, r->error, sizeof(r->error)))
 		return -EINVAL;
+	err = trackconf_check_links(r->config, r->error, sizeof(r->error));
+	if (err)
+		return err;
 	r->config->udp_sockets = old->udp_sockets;
 	return config_build(r->config, node_conf(r->node), &r->node->registry, r->begun_ns, &r->conf,
 			    r->error, sizeof(r->error));
@@ -83,6 +89,10 @@ static int commit(struct reload *r)
 		return err;
 	r->conf = NULL;
 	clients_adopt(node->clients, r->config);
+	if (node->tracks) {
+		tracks_adopt(node->tracks, r->config);
+		hooks_adopt(node->hooks, r->config);
+	}
 	config_free(node->config);
 	node->config = r->config;
 	r->config = NULL;

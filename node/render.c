@@ -272,6 +272,72 @@ static void render_vrrp_summary(FILE *out, const json_t *d)
 		pick(flag_of(vrrp, "realtime"), "yes", "NO"));
 }
 
+/* "fault", "weight 60" */
+static const char *effect_of(const json_t *track, char *text, size_t size)
+{
+	if (number_of(track, "weight"))
+		snprintf(text, size, "%s %" PRIu64, text_of(track, "effect"), number_of(track, "weight"));
+	else
+		snprintf(text, size, "%s", text_of(track, "effect"));
+	return text;
+}
+
+static const char *track_state(const json_t *track)
+{
+	if (flag_of(track, "unknown"))
+		return pick(flag_of(track, "failed"), "unknown, was FAILED", "unknown");
+	return pick(flag_of(track, "failed"), "FAILED", "good");
+}
+
+static void render_tracks(FILE *out, const json_t *d)
+{
+	const json_t *tracks = json_object_get(d, "tracks"), *track;
+	struct table *t;
+	char effect[32];
+	size_t i;
+
+	if (!json_array_size(tracks))
+		return;
+	t = table_new("TRACKED|TYPE|WHAT|EFFECT|STATE|SINCE|>CHECKS|>BAD|LAST RESULT|OUTPUT|NEXT IN");
+	json_array_foreach(tracks, i, track) {
+		table_text(t, text_of(track, "name"));
+		table_text(t, text_of(track, "type"));
+		table_text(t, text_of(track, "target"));
+		table_text(t, effect_of(track, effect, sizeof(effect)));
+		table_text(t, track_state(track));
+		table_duration(t, number_of(track, "since_ms"));
+		table_number(t, number_of(track, "checks"));
+		table_number(t, number_of(track, "bad_checks"));
+		table_text(t, text_of(track, "result"));
+		table_text(t, text_of(track, "output"));
+		if (flag_of(track, "under_way"))
+			table_text(t, "under way");
+		else
+			table_duration(t, number_of(track, "next_ms"));
+	}
+	fputc('\n', out);
+	table_print(t, out);
+}
+
+static void render_runner(FILE *out, const json_t *d)
+{
+	const json_t *runner = json_object_get(d, "runner");
+	json_t *commands = json_object_get(runner, "commands"), *count;
+	const char *key;
+
+	if (!runner)
+		return;
+	if (flag_of(runner, "alive"))
+		fprintf(out, "runner %" PRIu64, number_of(runner, "pid"));
+	else
+		fputs("runner DEAD", out);
+	fprintf(out, ", commands: %" PRIu64 " running, %" PRIu64 " waiting", number_of(runner, "running"),
+		number_of(runner, "queued"));
+	json_object_foreach(commands, key, count)
+		fprintf(out, ", %" JSON_INTEGER_FORMAT " %s", json_integer_value(count), key);
+	fputc('\n', out);
+}
+
 static void render_memory(FILE *out, const json_t *d)
 {
 	const json_t *memory = json_object_get(d, "memory");
@@ -343,6 +409,8 @@ static void render_status(FILE *out, const json_t *d)
 	render_ports(out, d);
 	render_memory(out, d);
 	render_vrrp_summary(out, d);
+	render_tracks(out, d);
+	render_runner(out, d);
 	render_workers(out, d);
 	fputc('\n', out);
 	render_conditions(out, d);

@@ -27,6 +27,7 @@
 COUNT_FOLLOWS(config, interfaces, n_interfaces);
 COUNT_FOLLOWS(config, listens, n_listens);
 COUNT_FOLLOWS(config, vrrp, n_vrrp);
+COUNT_FOLLOWS(config, tracks, n_tracks);
 COUNT_FOLLOWS(config, pools, n_pools);
 COUNT_FOLLOWS(config, routes, n_routes);
 COUNT_FOLLOWS(config_pool, servers, n_servers);
@@ -48,6 +49,7 @@ static const char *const kind_words[] = { "authoritative", "recursive", NULL };	
 static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
 static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* vrrp_checksum */
 static const char *const checksum_rx_words[] = { "both", "strict", NULL };		/* config_checksum_rx */
+static const char *const track_words[] = { "interface", "command", "file", "gateway", NULL };	/* config_track_type */
 static const char *const over_recursive_words[] = { "cache-only", "drop", "refuse", NULL };	/* dp_over */
 static const char *const over_authoritative_words[] = { "drop", "refuse", "slip", NULL };	/* dp_over */
 static const char *const any_words[] = { "truncate", "hinfo", "forward", NULL };		/* dp_any */
@@ -183,6 +185,47 @@ static const struct schema_key vrrp_keys[] = {
 	  MEMBER(config_vrrp, foreign_subnet),
 	  .help = "Addresses may lie outside every subnet of the interface." },
 	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys, .help = "Gratuitous ARP, or unsolicited neighbour advertisements." },
+	{ 0 }
+};
+
+static const struct schema_key track_keys[] = {
+	{ "name", SCHEMA_STRING, .required = true, .min = 1, .max = 31, MEMBER(config_track, name),
+	  .help = "Name of the condition, behind \"track:\": letters, digits, '.', '-' and '_'." },
+	{ "type", SCHEMA_ENUM, .required = true, .words = track_words, .min = CONFIG_TRACK_INTERFACE,
+	  MEMBER(config_track, type),
+	  .help = "Carrier of an interface, a command's exit status, a number in a file, a neighbour that answers." },
+	{ "interface", SCHEMA_STRING, .min = 1, .max = IF_NAMESIZE - 1, MEMBER(config_track, interface),
+	  .help = "interface, gateway: the network device." },
+	{ "command", SCHEMA_COMMAND, .min = 1, .max = 32, MEMBER(config_track, command),
+	  .help = "command: what is run, without a shell; the first word is an absolute path. Exit status 0 is good." },
+	{ "file", SCHEMA_STRING, .min = 1, .max = 255, MEMBER(config_track, file),
+	  .help = "file: path of a local file with a number 0-253; 0 is good." },
+	{ "absent", SCHEMA_INT, .min = 0, .max = CONFIG_WEIGHT_MAX, .fallback = "0", MEMBER(config_track, absent),
+	  .help = "file: the number that counts when it does not exist." },
+	{ "address", SCHEMA_ADDR, MEMBER(config_track, address),
+	  .help = "gateway: IPv4 or IPv6 address on the interface's network, asked by ARP or Neighbour Discovery." },
+	{ "weight", SCHEMA_INT, .min = 1, .max = CONFIG_WEIGHT_MAX, MEMBER(config_track, weight),
+	  .help = "Bad lowers the priority of every virtual router by this. Default for a file: the number in it." },
+	{ "fault", SCHEMA_BOOL, .fallback = "false", MEMBER(config_track, fault),
+	  .help = "Bad gives every virtual router up, as a fault of the node itself does; instead of a weight." },
+	{ "interval_ms", SCHEMA_INT, .min = 100, .max = 3600000, .fallback = "1000", .unit = "ms",
+	  MEMBER(config_track, interval_ms),
+	  .help = "Time from one check to the next." },
+	{ "timeout_ms", SCHEMA_INT, .min = 10, .max = 60000, .fallback = "500", .unit = "ms",
+	  MEMBER(config_track, timeout_ms),
+	  .help = "command, gateway: wait for the result; not longer than the interval." },
+	{ "fall", SCHEMA_INT, .min = 1, .max = 100, MEMBER(config_track, fall),
+	  .help = "Bad checks in a row that count. Default: 3 for command and gateway, 1 for interface and file." },
+	{ "rise", SCHEMA_INT, .min = 1, .max = 1000, MEMBER(config_track, rise),
+	  .help = "Good checks in a row that end it. Default: 2 for command and gateway, 1 for interface and file." },
+	{ 0 }
+};
+
+static const struct schema_key hook_keys[] = {
+	{ "command", SCHEMA_COMMAND, .min = 1, .max = 32, MEMBER(config, hook.command),
+	  .help = "What is run, without a shell; the first word is an absolute path. TANDEM_... say what happened." },
+	{ "timeout_s", SCHEMA_INT, .min = 1, .max = 300, .fallback = "5", .unit = "s", MEMBER(config, hook.timeout_s),
+	  .help = "Killed after this time." },
 	{ 0 }
 };
 
@@ -484,6 +527,9 @@ const struct schema_key schema_root[] = {
 	{ "vrrp", SCHEMA_LIST, .min = 1, .max = VRRP_ROUTERS_MAX,
 	  .children = vrrp_keys, ELEMENTS(config, vrrp),
 	  .help = "Addresses shared with the other node, by VRRPv3; whichever is Active has them." },
+	{ "track", SCHEMA_LIST, .min = 0, .max = CONFIG_TRACKS_MAX, .children = track_keys, ELEMENTS(config, tracks),
+	  .help = "What else speaks for or against this node as Active." },
+	{ "hook", SCHEMA_GROUP, .children = hook_keys, .help = "A command for every change of a virtual router's state." },
 	{ "acl", SCHEMA_GROUP, .children = acl_keys,
 	  .help = "Who is answered; \"!\" in front of a prefix denies." },
 	{ "deny", SCHEMA_PREFIX_LIST, .min = 0, .max = CONFIG_DENY_MAX, MEMBER(config, deny),
@@ -534,6 +580,7 @@ const char *schema_allowed(const struct schema_key *key, char *text, size_t size
 		[SCHEMA_ADDR_LIST] = "an array of %lld-%lld addresses like [ \"192.0.2.1\" ]",
 		[SCHEMA_PREFIX_LIST] = "an array of %lld-%lld prefixes like [ \"192.0.2.0/24\" ]",
 		[SCHEMA_STRING_LIST] = "an array of %lld-%lld texts like [ \"a\", \"b\" ]",
+		[SCHEMA_COMMAND] = "a command of %lld-%lld words, as text or like [ \"/bin/a\", \"b c\" ]",
 		[SCHEMA_CPU_LIST] = "an array of %lld-%lld CPU numbers like [ 2, 3 ]",
 		[SCHEMA_GROUP] = "a group { ... }",
 		[SCHEMA_LIST] = "a list of %lld-%lld groups ( { ... }, ... )",
@@ -568,7 +615,7 @@ static void clear_list(const struct schema_key *key, void *field)
 	struct schema_array array = schema_array_get(field);
 
 	for (size_t i = 0; i < array.n; i++) {
-		if (key->type == SCHEMA_STRING_LIST)
+		if (key->type == SCHEMA_STRING_LIST || key->type == SCHEMA_COMMAND)
 			free(((char **)array.item)[i]);
 		else if (key->type == SCHEMA_LIST)
 			schema_clear(key->children, (char *)array.item + i * key->size);
@@ -589,6 +636,7 @@ void schema_clear(const struct schema_key *keys, void *base)
 		case SCHEMA_ADDR_LIST:
 		case SCHEMA_PREFIX_LIST:
 		case SCHEMA_STRING_LIST:
+		case SCHEMA_COMMAND:
 		case SCHEMA_CPU_LIST:
 		case SCHEMA_LIST:
 			clear_list(key, field);
@@ -618,6 +666,7 @@ static bool same_element(const struct schema_key *key, const void *old, const vo
 	case SCHEMA_ADDR_LIST:
 		return addr_equal(&((const struct addr *)old)[i], &((const struct addr *)new)[i]);
 	case SCHEMA_STRING_LIST:
+	case SCHEMA_COMMAND:
 		return strcmp(((char *const *)old)[i], ((char *const *)new)[i]) == 0;
 	case SCHEMA_PREFIX_LIST:
 		return a[i].allow == b[i].allow && a[i].prefix.len == b[i].prefix.len &&
@@ -653,6 +702,7 @@ bool schema_same(const struct schema_key *key, const void *old, const void *new)
 	case SCHEMA_ADDR_LIST:
 	case SCHEMA_PREFIX_LIST:
 	case SCHEMA_STRING_LIST:
+	case SCHEMA_COMMAND:
 	case SCHEMA_CPU_LIST:
 	case SCHEMA_LIST:
 		return same_list(key, old, new);

@@ -22,6 +22,7 @@ enum schema_type {
 	SCHEMA_ADDR_LIST,	/* array of addresses; struct config_addrs */
 	SCHEMA_PREFIX_LIST,	/* array of strings, "!" denies; struct config_prefixes */
 	SCHEMA_STRING_LIST,	/* array of strings; struct config_strings */
+	SCHEMA_COMMAND,		/* the same, or one string that is divided at blanks; struct config_strings */
 	SCHEMA_CPU_LIST,	/* array of CPU numbers; struct config_ints */
 	SCHEMA_GROUP,		/* { } : .children */
 	SCHEMA_LIST,		/* ( {}, {} ) : .children per element; struct schema_array */

@@ -77,8 +77,8 @@ static void mistake(struct settings *s, const config_setting_t *setting, const c
 	va_end(args);
 }
 
-/* The setting at path, or the nearest one around it. */
-static const config_setting_t *find(const struct settings *s, const char *path)
+/* The setting at path, or the nearest one around it; *rest: what of path is not there. */
+static const config_setting_t *find_part(const struct settings *s, const char *path, const char **rest)
 {
 	const config_setting_t *at = config_root_setting(&s->parsed), *next;
 	char name[64];
@@ -86,6 +86,7 @@ static const config_setting_t *find(const struct settings *s, const char *path)
 	while (*path) {
 		size_t len = strcspn(path, ".[");
 
+		*rest = path;
 		if (*path == '[') {
 			next = config_setting_get_elem(at, (unsigned)strtoul(path + 1, NULL, 10));
 			path += strcspn(path, "]");
@@ -99,8 +100,16 @@ static const config_setting_t *find(const struct settings *s, const char *path)
 			break;
 		at = next;
 		path += *path == '.';
+		*rest = path;
 	}
 	return at;
+}
+
+static const config_setting_t *find(const struct settings *s, const char *path)
+{
+	const char *rest;
+
+	return find_part(s, path, &rest);
 }
 
 void settings_mistake(struct settings *settings, const char *path, const char *format, ...)
@@ -114,7 +123,10 @@ void settings_mistake(struct settings *settings, const char *path, const char *f
 
 bool settings_given(const struct settings *settings, const char *path)
 {
-	return config_lookup(&settings->parsed, path);
+	const char *rest = path;
+
+	find_part(settings, path, &rest);
+	return !*rest;
 }
 
 const char *settings_where(const struct settings *settings, const char *path, char *text, size_t size)
@@ -358,6 +370,7 @@ static struct element element_of(const struct schema_key *key)
 {
 	switch (key->type) {
 	case SCHEMA_STRING_LIST:
+	case SCHEMA_COMMAND:
 		return (struct element){ sizeof(char *), store_text_element };
 	case SCHEMA_CPU_LIST:
 		return (struct element){ sizeof(uint32_t), store_cpu_element };
@@ -402,6 +415,58 @@ static void store_list(struct settings *s, const struct schema_key *key, const c
 	}
 }
 
+/* Blanks divide and nothing else means anything: who needs a blank in a word writes a list. */
+static char *next_word(char **text)
+{
+	char *word;
+
+	while ((word = strsep(text, " ")) && !*word)
+		;
+	return word;
+}
+
+/* The words of text, which are counted first; NULL without memory. */
+static char **split(const char *text, size_t *n)
+{
+	char *copy = strdup(text), *again = strdup(text), *at = copy, *rest = again, *word;
+	char **words = NULL;
+
+	*n = 0;
+	while (copy && next_word(&at))
+		++*n;
+	if (copy && again)
+		words = calloc(*n + 1, sizeof(*words));
+	for (size_t i = 0; words && (word = next_word(&rest)); i++)
+		words[i] = strdup(word);
+	free(copy);
+	free(again);
+	return words;
+}
+
+static void store_command(struct settings *s, const struct schema_key *key, const config_setting_t *setting,
+			  void *field)
+{
+	char allowed[SCHEMA_ALLOWED_MAX];
+	const char *text;
+	char **words;
+	size_t n;
+
+	if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+		store_list(s, key, setting, field);
+		return;
+	}
+	text = read_text(s, key, setting);
+	if (!text)
+		return;
+	words = split(text, &n);
+	s->out_of_memory |= !words;
+	for (size_t i = 0; words && i < n; i++)
+		s->out_of_memory |= !words[i];
+	schema_array_set(field, words, words ? n : 0);
+	if ((int64_t)n < key->min || (int64_t)n > key->max)
+		mistake(s, setting, "has %zu words, must be %s", n, schema_allowed(key, allowed, sizeof(allowed)));
+}
+
 static void fill_group(struct settings *s, const config_setting_t *group, const struct schema_key *keys,
 		       void *base);
 
@@ -429,6 +494,7 @@ static void store(struct settings *s, const struct schema_key *key, const config
 		[SCHEMA_ADDR_LIST] = store_list,
 		[SCHEMA_PREFIX_LIST] = store_list,
 		[SCHEMA_STRING_LIST] = store_list,
+		[SCHEMA_COMMAND] = store_command,
 		[SCHEMA_CPU_LIST] = store_list,
 		[SCHEMA_GROUP] = store_group,
 		[SCHEMA_LIST] = store_list,

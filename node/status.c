@@ -21,6 +21,7 @@
 #include "node/document.h"
 #include "node/node.h"
 #include "node/thread.h"
+#include "node/trackstatus.h"
 #include "node/vrrp.h"
 #include "node/vrrpstatus.h"
 
@@ -376,6 +377,10 @@ json_t *status_node(const struct node *node)
 	json_object_set_new(object, "workers", workers_list(node));
 	if (node->vrrp)
 		json_object_set_new(object, "vrrp", vrrpstatus_summary(node));
+	if (node->tracks) {
+		json_object_set_new(object, "tracks", trackstatus_list(node));
+		json_object_set_new(object, "runner", trackstatus_runner(node));
+	}
 	document_count(object, "tcp_connections",
 		       dp_stream_connections(node->shared.worker[DP_STREAM]));
 	document_count(object, "queries", sum[DP_COUNT_QUERIES]);

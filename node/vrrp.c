@@ -32,6 +32,7 @@
 #include "node/selfcheck.h"
 #include "node/silence.h"
 #include "node/sysctls.h"
+#include "node/track.h"
 #include "node/vip.h"
 
 enum {
@@ -72,6 +73,7 @@ struct node_vrrp {
 	struct links *links;
 	struct resign *resign;
 	struct selfcheck *selfcheck;
+	struct tracks *tracks;
 	struct loop_fd notify, guard_end;
 	struct loop_timer ready, beat;
 	bool is_ready, runs, guard_died;
@@ -83,10 +85,11 @@ struct node_vrrp {
 
 /* ---- first half: configuration, leases ---- */
 
-/* By then the other node's probes, which begin at another moment and may all time out, have seen what ours have. */
+/* By then the other node's probes and checks, which begin at another moment and may all time out, have seen what ours
+ * have. */
 static uint32_t weight_settle_ms(const struct config *config)
 {
-	uint32_t longest = 0;
+	uint32_t longest = tracks_apart_ms(config);
 
 	for (size_t i = 0; i < config->n_pools; i++) {
 		const struct config_probe *probe = &config->pools[i].probe;
@@ -309,6 +312,8 @@ static void note_transition(struct node_vrrp *v, const struct vrrp_transition *t
 	event->because[0] = '\0';
 	if (t->event == VRRP_EV_FAULT || t->event == VRRP_EV_DEMOTE)
 		list_failed(v, HEALTH_FAULT, event->because, sizeof(event->because));
+	if (v->parts.on_transition)
+		v->parts.on_transition(v->parts.context, &v->conf[t->router], event);
 }
 
 static void read_transitions(struct node_vrrp *v)
@@ -558,7 +563,7 @@ static void on_ready(struct loop_timer *timer, uint64_t now_ns)
 
 	/* Two nodes that both start with a fault must not both wait: with last_resort one serves (RFC 9568 knows no
 	 * such case; priority 1 lets any healthy node pass). */
-	v->is_ready = selfcheck_proved(v->selfcheck) ||
+	v->is_ready = (selfcheck_proved(v->selfcheck) && (!v->tracks || tracks_known(v->tracks))) ||
 		      now_ns - v->started_ns > (uint64_t)READY_PATIENCE_MS * CLOCK_NS_PER_MS;
 	if (v->is_ready)
 		follow_links(v);
@@ -715,8 +720,8 @@ static int open_parts(struct node_vrrp *v, const struct config *config, char *er
 	return err ? err : vip_open(&v->vip, error, size);
 }
 
-int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, const struct config *config, char *error,
-		    size_t size)
+int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, struct tracks *tracks,
+		    const struct config *config, char *error, size_t size)
 {
 	uint64_t now_ns = clock_mono_ns();
 	int err = open_parts(v, config, error, size);
@@ -724,6 +729,7 @@ int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, const stru
 	if (err)
 		return err;
 	v->selfcheck = selfcheck;
+	v->tracks = tracks;
 	add_conditions(v);
 	err = vrrp_engine_start(v->engine);
 	if (err)

@@ -25,14 +25,19 @@ struct health;
 struct lease_page;
 struct loop;
 struct node_vrrp;
+struct node_vrrp_event;
 struct selfcheck;
 struct steer;
+struct tracks;
 
 struct node_vrrp_parts {
 	struct loop *loop;
 	struct health *health;
 	struct steer *steer;		/* NULL with io = socket */
 	struct guard *guard;
+	/* every change of a router's state; NULL = nobody wants to know */
+	void (*on_transition)(void *context, const struct vrrp_conf *router, const struct node_vrrp_event *event);
+	void *context;
 };
 
 /*
@@ -45,10 +50,10 @@ int node_vrrp_open(struct node_vrrp **vrrp, const struct node_vrrp_parts *parts,
 struct lease_page *node_vrrp_leases(struct node_vrrp *vrrp);
 
 /* Second half, the last step of the start: removes virtual addresses that a crash left, opens the engine. The routers
- * leave Initialize once selfcheck has seen the data plane good. What "tandemd --resign" needs to know stands beside
+ * leave Initialize once selfcheck has seen the data plane good, and everything in tracks (NULL = nothing) has been judged. What "tandemd --resign" needs to know stands beside
  * the control socket. 0 or -errno with error. */
-int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, const struct config *config, char *error,
-		    size_t size);
+int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, struct tracks *tracks,
+		    const struct config *config, char *error, size_t size);
 
 /* Releases what is Active and waits for the end of the linger; takes the addresses off. Accepts NULL. While workers
  * still answer; node_vrrp_close() after they have stopped. */

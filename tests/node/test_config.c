@@ -368,7 +368,7 @@ static void mistakes_between_keys(void **state)
 		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
 		{ "routes", "rootes", "good:16: rootes: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "vrrp, acl, deny, limit, pools, routes, cache, rules, edns, tcp, self_check, control, log\n"
+		  "vrrp, track, hook, acl, deny, limit, pools, routes, cache, rules, edns, tcp, self_check, control, log\n"
 		  "good:1: routes: missing, must be a list of 1-1024 groups ( { ... }, ... )" },
 	};
 
@@ -603,6 +603,108 @@ static void virtual_routers_that_pass(void **state)
 	}
 }
 
+/* What "track = ( { ... } );" gets wrong, in line 14 of the file. */
+static void mistakes_of_tracks(void **state)
+{
+#define TRACK(text) "track = ( { " text " } );\npools"
+#define TWO(text) TRACK("name = \"a\"; type = \"interface\"; interface = \"eth0\"; weight = 1; }, { " text)
+	static const struct change cases[] = {
+		{ "pools", TRACK("name = \"a b\"; type = \"interface\"; interface = \"eth0\"; weight = 253;"),
+		  "good:14: track[0].name: must be letters, digits, '.', '_' and '-'" },
+		{ "pools", TWO("name = \"a\"; type = \"file\"; file = \"/a\";"),
+		  "good:14: track[1].name: \"a\" is the name of track[0] too" },
+		{ "pools", TRACK("name = \"a\"; type = \"link\"; weight = 254; fall = 0;"),
+		  "good:14: track[0].type: \"link\" is not one of \"interface\", \"command\", \"file\", \"gateway\"\n"
+		  "good:14: track[0].weight: 254 is out of range, must be a number 1-253\n"
+		  "good:14: track[0].fall: 0 is out of range, must be a number 1-100" },
+		{ "pools", TRACK("name = \"a\"; type = \"interface\"; interface = \"eth0\"; weight = 1; fault = true;"),
+		  "good:14: track[0].fault: cannot stand beside a weight: a fault gives the addresses up whatever the priority" },
+		{ "pools", TRACK("name = \"a\"; type = \"interface\"; file = \"/a\"; timeout_ms = 10;"),
+		  "good:14: track[0].interface: missing, required by type \"interface\"\n"
+		  "good:14: track[0].file: is not for type \"interface\"\n"
+		  "good:14: track[0].timeout_ms: is not for type \"interface\"\n"
+		  "good:14: track[0].weight: missing, must be a number 1-253, or fault = true" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; absent = 3;"),
+		  "good:14: track[0].command: missing, required by type \"command\"\n"
+		  "good:14: track[0].absent: is not for type \"command\"" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = \"true\";"),
+		  "good:14: track[0].command: \"true\" must begin with an absolute path" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = [ \"/no/such\", \"x\" ];"),
+		  "good:14: track[0].command: /no/such: No such file or directory" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = \"/etc/passwd\"; interval_ms = 100;"),
+		  "good:14: track[0].command: /etc/passwd cannot be executed\n"
+		  "good:14: track[0].timeout_ms: 500 must not exceed interval_ms, which is 100" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = \"  \";"),
+		  "good:14: track[0].command: has 0 words, must be a command of 1-32 words, as text or like [ \"/bin/a\", \"b c\" ]" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = 7;"),
+		  "good:14: track[0].command: must be a command of 1-32 words, as text or like [ \"/bin/a\", \"b c\" ]" },
+		{ "pools", TRACK("name = \"a\"; type = \"command\"; weight = 1; command = \"/usr/bin\";"),
+		  "good:14: track[0].command: /usr/bin cannot be executed" },
+		{ "pools", TRACK("name = \"a\"; type = \"file\"; file = \"weight\"; absent = 254;"),
+		  "good:14: track[0].absent: 254 is out of range, must be a number 0-253" },
+		{ "pools", TRACK("name = \"a\"; type = \"file\"; file = \"weight\";"),
+		  "good:14: track[0].file: must be an absolute path" },
+		{ "pools", TRACK("name = \"a\"; type = \"gateway\"; interface = \"eth0\"; address = \"224.0.0.1\"; weight = 1;"),
+		  "good:14: track[0].address: must be the address of one host" },
+		{ "pools", "hook = { timeout_s = 5; };\npools", "good:14: hook.command: missing" },
+		{ "pools", "hook = { command = \"/no/such\"; timeout_s = 5; };\npools",
+		  "good:14: hook.command: /no/such: No such file or directory" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		assert_int_equal(load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error,
+						   sizeof(error)), -EINVAL);
+		assert_string_equal(error, cases[i].error);
+	}
+}
+
+static void tracks_need_virtual_routers(void **state)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config *config;
+
+	(void)state;
+	load_changed("acl", "track = ( { name = \"a\"; type = \"file\"; file = \"/a\"; } );\n"
+		     "hook = { command = \"/bin/true\"; };\nacl", &config, error, sizeof(error));
+	assert_string_equal(error, "good:5: track: is for virtual routers, and this node has none (vrrp)\n"
+			    "good:6: hook: is for virtual routers, and this node has none (vrrp)");
+}
+
+static void tracks_and_hook(void **state)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config *config, *other;
+
+	(void)state;
+	load_changed_from(VRRP, "pools", "track = (\n{ name = \"c\"; type = \"command\"; command = \"/bin/sh  -c   true \"; weight = 1; },"
+			  "\n{ name = \"i\"; type = \"interface\"; interface = \"eth1\"; fault = true; } );\n"
+			  "hook = { command = [ \"/bin/sh\", \"a b\", \"\" ]; };\npools", &config, error, sizeof(error));
+	assert_string_equal(error, "");
+	assert_int_equal(config->n_tracks, 2);
+	assert_int_equal(config->tracks[0].command.n, 3);
+	assert_string_equal(config->tracks[0].command.item[1], "-c");
+	assert_string_equal(config->tracks[0].command.item[2], "true");
+	assert_int_equal(config->tracks[0].fall, 3);
+	assert_int_equal(config->tracks[0].rise, 2);
+	assert_int_equal(config->tracks[1].fall, 1);
+	assert_int_equal(config->tracks[1].rise, 1);
+	assert_int_equal(config->tracks[1].interval_ms, 1000);
+	assert_non_null(strstr(config->tracks[1].where, ":16: track[1]"));
+	assert_int_equal(config->hook.command.n, 3);
+	assert_string_equal(config->hook.command.item[1], "a b");
+	assert_int_equal(config->hook.timeout_s, 5);
+	other = load(VRRP);
+	assert_int_equal(other->hook.command.n, 0);
+	assert_true(config_may_reload(config, other, error, sizeof(error)));	/* all of it is live */
+	assert_true(config_may_reload(other, config, error, sizeof(error)));
+	config_free(config);
+	config_free(other);
+}
+
 static void what_a_reload_may_change(void **state)
 {
 	static const struct change cases[] = {
@@ -740,6 +842,9 @@ int main(void)
 		CASE("V015 mistakes in IPv6 virtual routers, with their places", mistakes_of_ipv6_routers),
 		CASE("V015 a link-local address that has no room is asked for", no_room_for_link_local),
 		CASE("V075 V076 the ends of every range pass", virtual_routers_that_pass),
+		CASE("tracks and the hook: values and defaults, a command as text and as a list", tracks_and_hook),
+		CASE("tracks and hooks that cannot be are refused with line and range", mistakes_of_tracks),
+		CASE("tracks and hooks need a virtual router", tracks_need_virtual_routers),
 		CASE("V175 a reload may change priority, preempt, preempt_delay_s and linger_ms only",
 		     reload_of_virtual_routers),
 		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),

@@ -454,7 +454,7 @@ static void start_on(bool has_filter)
 	char error[256] = "";
 
 	assert_int_equal(open_on(has_filter, error, sizeof(error)), 0);
-	assert_int_equal(node_vrrp_start(vrrp, NULL, &config, error, sizeof(error)), 0);
+	assert_int_equal(node_vrrp_start(vrrp, NULL, NULL, &config, error, sizeof(error)), 0);
 }
 
 static void turn_for(unsigned ms)
@@ -540,7 +540,7 @@ static void addresses_that_cannot_be(void **state)
 	routers[0].foreign_subnet = true;
 	assert_int_equal(open_on(true, error, sizeof(error)), 0);
 	world.clean_err = -EADDRINUSE;	/* another interface has it */
-	assert_int_equal(node_vrrp_start(vrrp, NULL, &config, error, sizeof(error)), -EADDRINUSE);
+	assert_int_equal(node_vrrp_start(vrrp, NULL, NULL, &config, error, sizeof(error)), -EADDRINUSE);
 	assert_non_null(strstr(error, "conf:9: vrrp[0]: 198.51.100.1 is an address that this host has for itself"));
 }
 
