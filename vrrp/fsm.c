@@ -13,6 +13,7 @@
  *    too late says more about us than about the peer, so we listen first.
  *  - After a failure of our own (start, fault, lapse) we do not preempt for a while; a silent or releasing
  *    peer is still replaced at once.
+ *  - A group (sync.h). Its members' timers say that the peer is silent; the group takes, when all of them say so.
  */
 #include "vrrp/fsm.h"
 
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
+#include "vrrp/sync.h"
 
 enum { ANSWER_GAP_NS = 10 * CLOCK_NS_PER_MS };	/* a stranger must not make us flood */
 
@@ -35,6 +37,7 @@ static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 		[VRRP_EV_PEER_RELEASES]	= { VRRP_STAY, VRRP_ACT_WATCH_BRIEFLY },
 		[VRRP_EV_PEER_BETTER]	= { VRRP_STAY, VRRP_ACT_WATCH_PEER },
 		[VRRP_EV_LATE]		= { VRRP_STAY, VRRP_ACT_WATCH_BRIEFLY },
+		[VRRP_EV_GROUP_DOWN]	= { VRRP_INITIALIZE, VRRP_ACT_STOP_TIMERS },
 	},
 	[VRRP_ACTIVE] = {
 		[VRRP_EV_RELEASE]	= { VRRP_INITIALIZE, VRRP_ACT_LINGER | VRRP_ACT_STOP_TIMERS |
@@ -53,6 +56,12 @@ static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 					    VRRP_ACT_HOLD_OFF },
 		[VRRP_EV_LATE]		= { VRRP_BACKUP, VRRP_ACT_REVOKE | VRRP_ACT_WATCH_PEER |
 					    VRRP_ACT_HOLD_OFF },
+		/* Nothing is wrong here, so what still arrives is answered. A better peer has taken this one too. */
+		[VRRP_EV_GROUP_LOST]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_WATCH_PEER },
+		[VRRP_EV_GROUP_FAILED]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_SAY_RELEASE |
+					    VRRP_ACT_WATCH_PEER | VRRP_ACT_HOLD_OFF },
+		[VRRP_EV_GROUP_DOWN]	= { VRRP_INITIALIZE, VRRP_ACT_LINGER | VRRP_ACT_STOP_TIMERS |
+					    VRRP_ACT_SAY_RELEASE },
 	},
 };
 
@@ -87,6 +96,9 @@ const char *vrrp_event_name(enum vrrp_event event)
 		[VRRP_EV_PEER_WORSE] = "peer-worse",
 		[VRRP_EV_LAPSED] = "lapsed",
 		[VRRP_EV_LATE] = "late",
+		[VRRP_EV_GROUP_LOST] = "group-lost",
+		[VRRP_EV_GROUP_FAILED] = "group-failed",
+		[VRRP_EV_GROUP_DOWN] = "group-down",
 	};
 
 	return names[event];
@@ -114,6 +126,12 @@ uint8_t vrrp_router_priority(const struct vrrp_router *router)
 	return (uint8_t)(priority - router->weights);
 }
 
+static bool loses_tie(const struct vrrp_router *router, const struct addr *source)
+{
+	return router->sync ? vrrp_sync_loses_tie(router->sync, router, source)
+			    : addr_compare(source, &router->source) > 0;
+}
+
 bool vrrp_peer_is_better(const struct vrrp_router *router, const struct vrrp_advert *advert,
 			 const struct addr *source, uint64_t now_ns)
 {
@@ -122,7 +140,7 @@ bool vrrp_peer_is_better(const struct vrrp_router *router, const struct vrrp_adv
 
 	if (router->state == VRRP_ACTIVE)
 		return advert->priority > own ||
-		       (advert->priority == own && addr_compare(source, &router->source) > 0);
+		       (advert->priority == own && loses_tie(router, source));
 	return advert->priority >= own || !preempts;
 }
 
@@ -130,7 +148,8 @@ bool vrrp_peer_is_better(const struct vrrp_router *router, const struct vrrp_adv
 
 static bool advertise(struct vrrp_router *router, uint8_t priority, bool take, uint64_t now_ns)
 {
-	if (!router->actions->advertise(router, priority, take, now_ns)) {
+	router->refused = !router->actions->advertise(router, priority, take, now_ns);
+	if (router->refused) {
 		router->send_errors++;
 		return false;
 	}
@@ -148,6 +167,7 @@ static void start_adver_timer(struct vrrp_router *router, bool fired, uint64_t n
 
 	router->adver_due_ns = (in_time ? router->adver_due_ns : now_ns) + interval;
 	router->down_due_ns = 0;
+	router->silent = false;
 }
 
 static uint64_t down_timer_ns(const struct vrrp_router *router)
@@ -164,6 +184,7 @@ static void start_down_timer(struct vrrp_router *router, bool brief, uint64_t fr
 	router->down_from_ns = from_ns;
 	router->down_brief = brief;
 	router->down_rearmed = false;
+	router->silent = false;
 	router->down_due_ns = from_ns + down_timer_ns(router);
 }
 
@@ -202,8 +223,10 @@ static void run_actions(struct vrrp_router *router, unsigned actions, enum vrrp_
 		router->actions->revoke(router);
 	if (actions & VRRP_ACT_LINGER)
 		router->actions->linger(router, now_ns);
-	if (actions & VRRP_ACT_STOP_TIMERS)
+	if (actions & VRRP_ACT_STOP_TIMERS) {
 		router->adver_due_ns = router->down_due_ns = 0;
+		router->silent = false;
+	}
 	if (actions & VRRP_ACT_SAY_RELEASE)
 		advertise(router, VRRP_PRIORITY_RELEASE, false, now_ns);
 	if ((actions & VRRP_ACT_ADVERTISE) && !(actions & VRRP_ACT_TAKE))
@@ -249,6 +272,8 @@ static void apply(struct vrrp_router *router, enum vrrp_event event, const char 
 		run_actions(router, step->actions, event, now_ns);
 		return;
 	}
+	if (from == VRRP_ACTIVE)
+		router->left_by = event;
 	router->state = step->next;
 	router->since_ns = now_ns;
 	router->transitions++;
@@ -282,7 +307,7 @@ void vrrp_router_event(struct vrrp_router *router, enum vrrp_event event, const 
 		if (router->demoted)
 			return;		/* one more fault changes nothing */
 		router->demoted = true;
-	} else if (event == VRRP_EV_RELEASE || event == VRRP_EV_FAULT) {
+	} else if (event == VRRP_EV_RELEASE || event == VRRP_EV_FAULT || event == VRRP_EV_GROUP_DOWN) {
 		router->planned = event == VRRP_EV_RELEASE;
 	}
 	apply(router, event, cause, now_ns);
@@ -447,10 +472,22 @@ static const char *silence(const struct vrrp_router *router)
 	return router->peer.heard_ns > router->down_from_ns ? "is preempted" : "is silent";
 }
 
+void vrrp_router_take(struct vrrp_router *router, uint64_t now_ns)
+{
+	char cause[sizeof(router->cause)], address[ADDR_TEXT_MAX];
+
+	if (!router->peer.heard_ns)
+		snprintf(cause, sizeof(cause), "no peer was ever heard");
+	else
+		snprintf(cause, sizeof(cause), "%s %s, last heard %" PRIu64 " ms ago",
+			 addr_format(&router->peer.address, address, sizeof(address)), silence(router),
+			 (now_ns - router->peer.heard_ns) / CLOCK_NS_PER_MS);
+	vrrp_router_event(router, VRRP_EV_PEER_SILENT, cause, now_ns);
+}
+
 static void down_timer_fired(struct vrrp_router *router, uint64_t now_ns)
 {
 	uint64_t late = now_ns - router->down_due_ns;
-	char cause[sizeof(router->cause)], address[ADDR_TEXT_MAX];
 
 	if (late > vrrp_interval_ns(router->active_interval_cs)) {
 		router->late++;
@@ -460,13 +497,12 @@ static void down_timer_fired(struct vrrp_router *router, uint64_t now_ns)
 			return;
 		}
 	}
-	if (!router->peer.heard_ns)
-		snprintf(cause, sizeof(cause), "no peer was ever heard");
-	else
-		snprintf(cause, sizeof(cause), "%s %s, last heard %" PRIu64 " ms ago",
-			 addr_format(&router->peer.address, address, sizeof(address)), silence(router),
-			 (now_ns - router->peer.heard_ns) / CLOCK_NS_PER_MS);
-	vrrp_router_event(router, VRRP_EV_PEER_SILENT, cause, now_ns);
+	if (!router->sync) {
+		vrrp_router_take(router, now_ns);
+		return;
+	}
+	router->silent = true;
+	router->down_due_ns = 0;
 }
 
 void vrrp_router_timers(struct vrrp_router *router, uint64_t now_ns)

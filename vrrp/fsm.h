@@ -29,6 +29,10 @@ enum vrrp_event {
 	VRRP_EV_PEER_WORSE,		/* one that we do not */
 	VRRP_EV_LAPSED,			/* the lease ran out before it was extended */
 	VRRP_EV_LATE,			/* a timer was found far too late (see vrrp_router_timers): listen first */
+	/* of sync.h: another member of the group ... */
+	VRRP_EV_GROUP_LOST,		/* follows a better peer */
+	VRRP_EV_GROUP_FAILED,		/* lapsed, or cannot speak */
+	VRRP_EV_GROUP_DOWN,		/* lacks something that it needs */
 	VRRP_EVENTS
 };
 const char *vrrp_event_name(enum vrrp_event event);
@@ -55,9 +59,12 @@ struct vrrp_step {
 /* The table, for the test that walks it. */
 const struct vrrp_step *vrrp_fsm_step(enum vrrp_state state, enum vrrp_event event);
 
+enum { VRRP_GROUP_MAX = 32 };
+
 /* Fixed for the life of a configuration. */
 struct vrrp_conf {
 	char interface[IF_NAMESIZE];
+	char group[VRRP_GROUP_MAX];		/* "" = none */
 	/* a reload changes these while the engine runs; it reads each the next time it needs it */
 	_Atomic uint8_t priority;		/* 1-254 */
 	_Atomic bool preempt;
@@ -89,6 +96,7 @@ static inline bool vrrp_is_ipv6(const struct vrrp_conf *conf)
 enum { VRRP_WEIGHTS_MAX = VRRP_PRIORITY_OWNER - 2 };
 
 struct vrrp_router;
+struct vrrp_sync;
 
 /* What the engine does for the machine; none may raise an event. The machine counts, except for rejected[]. */
 struct vrrp_actions {
@@ -126,6 +134,7 @@ struct vrrp_router {
 	const struct vrrp_conf *conf;
 	const struct vrrp_actions *actions;
 	void *context;				/* the engine's */
+	struct vrrp_sync *sync;			/* its group; NULL = none */
 	enum vrrp_state state;
 	struct addr source;			/* our primary or link-local address on the interface; unspecified = none */
 	uint8_t weights;			/* sum of the weights of failed conditions, at most 253 */
@@ -136,6 +145,9 @@ struct vrrp_router {
 	uint64_t down_from_ns;			/* what the down timer counts from */
 	bool down_brief;			/* it is Skew_Time, not Active_Down_Interval */
 	bool down_rearmed;			/* it was late once already */
+	bool silent;				/* it has run out, and the group decides */
+	bool refused;				/* the last advertisement was not sent */
+	enum vrrp_event left_by;		/* what ended the last time as Active */
 	uint64_t preempt_from_ns;		/* no preemption before */
 	uint64_t answered_ns;			/* last immediate answer to a peer */
 	uint64_t conflict_ns;			/* last sign of two Actives */
@@ -160,7 +172,7 @@ void vrrp_router_init(struct vrrp_router *router, const struct vrrp_conf *conf,
 uint8_t vrrp_router_priority(const struct vrrp_router *router);
 
 /* Would we follow this advertisement? Backup: priority >= ours, or we do not preempt (now). Active: higher, or equal
- * from a greater address (V122-V125). Pure. */
+ * from a greater address (V122-V125); in a group one member's addresses speak for all. Pure. */
 bool vrrp_peer_is_better(const struct vrrp_router *router, const struct vrrp_advert *advert,
 			 const struct addr *source, uint64_t now_ns);
 
@@ -186,6 +198,8 @@ void vrrp_router_heard(struct vrrp_router *router, const struct vrrp_advert *adv
 void vrrp_router_timers(struct vrrp_router *router, uint64_t now_ns);
 /* When vrrp_router_timers() is due next; UINT64_MAX = not. */
 uint64_t vrrp_router_due(const struct vrrp_router *router);
+/* For its group: raises VRRP_EV_PEER_SILENT with what is known of the peer as the cause. */
+void vrrp_router_take(struct vrrp_router *router, uint64_t now_ns);
 
 /* Sum of weights changed: skew follows; a running down timer is shortened, never extended. A priority that rises
  * is not used to preempt for preempt_delay_ms. */
