@@ -55,12 +55,20 @@ static size_t write_arp(uint8_t *out, const uint8_t destination[6], const uint8_
 	return VRRP_ARP_FRAME;
 }
 
+static const uint8_t broadcast[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
 size_t vrrp_announce_arp(const struct addr *address, const uint8_t mac[6], uint8_t *out)
 {
-	static const uint8_t broadcast[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
 	memcpy(out + ARP_SENDER, address->bytes + 12, 4);
 	memcpy(out + ARP_TARGET_MAC, mac, 6);
+	memcpy(out + ARP_TARGET, address->bytes + 12, 4);
+	return write_arp(out, broadcast, mac, ARP_REQUEST);
+}
+
+size_t vrrp_arp_probe(const struct addr *address, const uint8_t mac[6], uint8_t *out)
+{
+	memset(out + ARP_SENDER, 0, 4);
+	memset(out + ARP_TARGET_MAC, 0, 6);
 	memcpy(out + ARP_TARGET, address->bytes + 12, 4);
 	return write_arp(out, broadcast, mac, ARP_REQUEST);
 }

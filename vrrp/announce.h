@@ -20,6 +20,9 @@ enum {
 /* Broadcast gratuitous ARP request for address at mac, Ethernet source mac (RFC 5227; V140). 42 octets. */
 size_t vrrp_announce_arp(const struct addr *address, const uint8_t mac[6], uint8_t *out);
 
+/* Broadcast ARP probe: who has address? From mac, the interface's own, without an address (RFC 5227, 2.1.1). 42 octets. */
+size_t vrrp_arp_probe(const struct addr *address, const uint8_t mac[6], uint8_t *out);
+
 /* Neighbour advertisement to all nodes: address is at mac (Ethernet source too), a router, overriding what was known
  * (RFC 9568, 6.4.1; V141). source is link-local. */
 size_t vrrp_announce_na(const struct addr *address, const struct addr *source, const uint8_t mac[6], uint8_t *out);

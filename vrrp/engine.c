@@ -7,10 +7,11 @@
  *
  *   clock        read once; a stall inside the turn is found again where an advertisement is sent
  *   adverts      every socket, until it is empty: what waits there is older than any timer
+ *                (and whenever routers may have changed their state: their groups follow, see sync.h)
  *   timers       of the machine; announcements; the end of a linger
  *   health       faults and weights, acted on in the turn that learns of them
  *   ARP, ND      a bounded number of frames
- *   orders       links, release, resume, stop
+ *   orders       links, addresses, release, resume, stop
  *   now and then strangers, and what only time changes in the status
  *   publish      status and control's bell, if something happened
  *
@@ -43,6 +44,7 @@
 #include "base/log.h"
 #include "vrrp/instance.h"
 #include "vrrp/segment.h"
+#include "vrrp/sync.h"
 
 enum {
 	REALTIME_PRIORITY = 50,		/* below the guard's 60, above a NAPI thread's 20 */
@@ -60,6 +62,8 @@ struct vrrp_engine {
 	struct vrrp_instance instances[VRRP_ROUTERS_MAX];
 	struct vrrp_segment segments[VRRP_ROUTERS_MAX];
 	unsigned n_segments;
+	struct vrrp_sync groups[VRRP_ROUTERS_MAX];
+	unsigned n_groups;
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool started;
@@ -123,10 +127,17 @@ static void read_orders(struct vrrp_engine *engine, uint64_t now_ns)
 		vrrp_instance_orders(&engine->instances[i], now_ns);
 }
 
+static void settle_groups(struct vrrp_engine *engine, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < engine->n_groups; i++)
+		vrrp_sync_settle(&engine->groups[i], now_ns);
+}
+
 static void review(struct vrrp_engine *engine, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < engine->conf.n; i++)
 		vrrp_instance_review(&engine->instances[i], now_ns);
+	settle_groups(engine, now_ns);
 }
 
 static void look_around(struct vrrp_engine *engine, uint64_t now_ns)
@@ -134,7 +145,7 @@ static void look_around(struct vrrp_engine *engine, uint64_t now_ns)
 	for (unsigned i = 0; i < engine->n_segments; i++)
 		vrrp_segment_sample_strangers(&engine->segments[i], &engine->inbox, now_ns);
 	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_presence_expire(&engine->instances[i].presence, now_ns);
+		vrrp_instance_expire(&engine->instances[i], now_ns);
 }
 
 static void publish(struct vrrp_engine *engine, bool always, uint64_t now_ns)
@@ -154,8 +165,10 @@ static void run_turn(struct vrrp_engine *engine)
 	engine->turn_ns = now_ns;
 	for (unsigned i = 0; i < engine->n_segments; i++)
 		vrrp_segment_hear_adverts(&engine->segments[i], &engine->inbox, now_ns);
+	settle_groups(engine, now_ns);
 	for (unsigned i = 0; i < engine->conf.n; i++)
 		vrrp_instance_timers(&engine->instances[i], now_ns);
+	settle_groups(engine, now_ns);
 	read_health(engine);
 	review(engine, now_ns);
 	for (unsigned i = 0; i < engine->n_segments; i++)
@@ -359,6 +372,20 @@ static int open_instance(struct vrrp_engine *engine, unsigned i, uint64_t now_ns
 	return 0;
 }
 
+static void join_group(struct vrrp_engine *engine, unsigned i)
+{
+	const char *name = engine->conf.router[i].group;
+	unsigned g = 0;
+
+	if (!*name)
+		return;
+	while (g < engine->n_groups && strcmp(engine->groups[g].member[0]->conf->group, name) != 0)
+		g++;
+	if (g == engine->n_groups)
+		engine->n_groups++;
+	vrrp_sync_join(&engine->groups[g], &engine->instances[i].router);
+}
+
 static int open_all(struct vrrp_engine *engine, char *error, size_t size)
 {
 	uint64_t now_ns = clock_mono_ns();
@@ -368,6 +395,8 @@ static int open_all(struct vrrp_engine *engine, char *error, size_t size)
 		snprintf(error, size, "vrrp: cannot wait for events: %s", strerror(-err));
 	for (unsigned i = 0; !err && i < engine->conf.n; i++)
 		err = open_instance(engine, i, now_ns, error, size);
+	for (unsigned i = 0; !err && i < engine->conf.n; i++)
+		join_group(engine, i);
 	return err;
 }
 
@@ -421,10 +450,40 @@ void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct 
 	ring_bell(engine->wake_fd);
 }
 
+int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)
+{
+	const struct vrrp_conf *here[VRRP_ROUTERS_MAX];
+	const struct vrrp_conf *before = atomic_load(&engine->instances[router].conf_wanted);
+	const struct vrrp_segment *segment = find_segment(engine, conf);
+	unsigned n = 0;
+	int err;
+
+	atomic_store_explicit(&engine->instances[router].conf_wanted, conf, memory_order_release);
+	for (unsigned i = 0; i < engine->conf.n; i++) {
+		here[n] = atomic_load_explicit(&engine->instances[i].conf_wanted, memory_order_relaxed);
+		n += find_segment(engine, here[n]) == segment;
+	}
+	err = vrrp_sockets_follow(&segment->sockets, here, n, before, conf);
+	ring_bell(engine->wake_fd);
+	return err;
+}
+
+const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router)
+{
+	return atomic_load_explicit(&engine->instances[router].conf_in_use, memory_order_acquire);
+}
+
+static bool is_in_group_of(const struct vrrp_engine *engine, unsigned i, unsigned router)
+{
+	const struct vrrp_conf *conf = engine->conf.router;
+
+	return conf[i].group[0] && !strcmp(conf[i].group, conf[router].group);
+}
+
 static void order_release(struct vrrp_engine *engine, unsigned router, bool wanted)
 {
 	for (unsigned i = 0; i < engine->conf.n; i++) {
-		if (i == router || router == VRRP_ROUTERS_MAX)
+		if (router == VRRP_ROUTERS_MAX || i == router || is_in_group_of(engine, i, router))
 			atomic_store_explicit(&engine->instances[i].release_wanted, wanted,
 					      memory_order_release);
 	}

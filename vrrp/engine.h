@@ -22,6 +22,7 @@ enum {
 	VRRP_ROUTERS_MAX = 32,		/* a node */
 	VRRP_HISTORY = 100,
 	VRRP_CONFLICT_TEXT = 64,
+	VRRP_OWNERS_TEXT = 2 * ADDR_TEXT_MAX + 32,
 };
 
 /* What the guard and the fatal-signal handler need, in memory they may read at any moment. One per router;
@@ -65,10 +66,21 @@ struct vrrp_link {
 	uint8_t mac[6];
 	bool up;
 	bool ready;			/* data plane is up and has been checked once */
+	uint64_t boot_until_ns;		/* held until then because the machine has just started; 0 = not */
+	uint64_t link_until_ns;		/* held until then because the link has just come up; 0 = not */
 };
 void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct vrrp_link *link);
 
-/* Planned release (stays in Initialize until resume); all routers with router = VRRP_ROUTERS_MAX. */
+/*
+ * Other addresses for a router: conf, which differs from the one before in these only, is used from the next turn on and
+ * must be valid until another one is in use. Only the addresses that are new are announced. 0, or -errno when ARP for
+ * the new ones will not be heard.
+ */
+int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf);
+/* What the router works with now. */
+const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router);
+
+/* Planned release (stays in Initialize until resume) of a router and its group; all with router = VRRP_ROUTERS_MAX. */
 void vrrp_engine_release(struct vrrp_engine *engine, unsigned router);
 void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router);
 
@@ -92,6 +104,8 @@ struct vrrp_status {
 		 arp_replies, arp_limited;	/* of IPv6: of neighbour discovery */
 	uint64_t rejected[VRRP_REJECTS];
 	uint64_t foreign;		/* advertisements the socket filter kept away: other VRID or TTL */
+	bool group_waits;		/* nothing is heard for it, but for another member of its group */
+	char owners[VRRP_OWNERS_TEXT];	/* two hosts that advertise priority 255, or "" */
 	char conflict[VRRP_CONFLICT_TEXT];	/* another MAC answers for a virtual address: which, or "" */
 	char stranger[VRRP_CONFLICT_TEXT];	/* who else speaks VRRP on the interface and is ignored, or "" */
 	uint64_t cadence_worst_ns;	/* longest gap between own advertisements while Active */

@@ -14,10 +14,12 @@
 #include "base/clock.h"
 #include "base/lease.h"
 #include "vrrp/sockets.h"
+#include "vrrp/sync.h"
 
 #define FAILURES_WITHIN_NS (600ULL * CLOCK_NS_PER_S)
+#define OWNERS_KEPT_NS (60ULL * CLOCK_NS_PER_S)
 
-_Static_assert(sizeof(struct vrrp_link) == 24, "compared octet by octet, so without padding");
+_Static_assert(sizeof(struct vrrp_link) == 40, "compared octet by octet, so without padding");
 
 /* ---- lease and last words ---- */
 
@@ -173,6 +175,9 @@ static void changed(struct vrrp_router *router, enum vrrp_state from, enum vrrp_
 
 	if (from == VRRP_ACTIVE)
 		vrrp_presence_stop(&it->presence);
+	/* An Active that is there has advertised by then, and it is before the first take. */
+	if (event == VRRP_EV_STARTUP)
+		it->probe_ns = now_ns + vrrp_interval_ns(router->conf->interval_cs) * 3 / 2;
 	if (is_failure(event))
 		note_failure(it, now_ns);
 	damp(it, now_ns);
@@ -201,6 +206,8 @@ void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct v
 	it->last_words = last_words;
 	it->sockets = sockets;
 	it->stranger = stranger;
+	atomic_store(&it->conf_wanted, conf);
+	atomic_store(&it->conf_in_use, conf);
 	vrrp_router_init(&it->router, conf, &actions, it, now_ns);
 	vrrp_presence_init(&it->presence, conf, sockets);
 	lease_revoke(common->leases, conf->lease);
@@ -215,9 +222,18 @@ bool vrrp_instance_owns(struct vrrp_instance *it)
 
 /* ---- timers ---- */
 
+static void probe(struct vrrp_instance *it)
+{
+	it->probe_ns = 0;
+	if (it->router.state == VRRP_BACKUP)
+		vrrp_presence_probe(&it->presence, it->link.mac);
+}
+
 void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns)
 {
 	vrrp_router_timers(&it->router, now_ns);
+	if (it->probe_ns && now_ns >= it->probe_ns)
+		probe(it);
 	if (it->linger_until_ns && now_ns >= it->linger_until_ns)
 		revoke(&it->router);
 	if (vrrp_presence_due(&it->presence) > now_ns)
@@ -228,6 +244,13 @@ void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns)
 		vrrp_presence_stop(&it->presence);
 }
 
+void vrrp_instance_expire(struct vrrp_instance *it, uint64_t now_ns)
+{
+	vrrp_presence_expire(&it->presence, now_ns);
+	if (it->owners[0] && now_ns - it->owners_ns > OWNERS_KEPT_NS)
+		it->owners[0] = '\0';
+}
+
 uint64_t vrrp_instance_due(const struct vrrp_instance *it)
 {
 	uint64_t due = vrrp_router_due(&it->router), presence = vrrp_presence_due(&it->presence);
@@ -236,6 +259,8 @@ uint64_t vrrp_instance_due(const struct vrrp_instance *it)
 		due = presence;
 	if (it->linger_until_ns && it->linger_until_ns < due)
 		due = it->linger_until_ns;
+	if (it->probe_ns && it->probe_ns < due)
+		due = it->probe_ns;
 	return due;
 }
 
@@ -288,10 +313,29 @@ static void take_link(struct vrrp_instance *it, const struct vrrp_link *link, ui
 		change_place(it, now_ns);
 }
 
+/* Other addresses. Whoever sends from now on sends by conf; then control may free the one before. */
+static void take_conf(struct vrrp_instance *it, const struct vrrp_conf *conf, uint64_t now_ns)
+{
+	bool owns = vrrp_instance_owns(it);
+
+	it->router.conf = conf;
+	vrrp_presence_change(&it->presence, conf, owns, now_ns);
+	if (owns) {
+		silence_last_words(it);
+		prepare_last_words(it);
+	}
+	atomic_store_explicit(&it->conf_in_use, conf, memory_order_release);
+	it->common->news = true;
+	log_info("vrrp " VRRP_NAME ": %u addresses now", VRRP_NAME_OF(conf), conf->count);
+}
+
 void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns)
 {
+	const struct vrrp_conf *conf = atomic_load_explicit(&it->conf_wanted, memory_order_acquire);
 	struct vrrp_link link;
 
+	if (conf != it->router.conf)
+		take_conf(it, conf, now_ns);
 	it->released = it->common->stopping ||
 		       atomic_load_explicit(&it->release_wanted, memory_order_acquire);
 	/* Found half written: control rings again when it is done. */
@@ -300,18 +344,59 @@ void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns)
 		take_link(it, &link, now_ns);
 }
 
+static bool is_connected(const struct vrrp_instance *it, uint64_t now_ns)
+{
+	return it->link.up && it->link.ready && has_source(it) && now_ns >= it->link.boot_until_ns &&
+	       now_ns >= it->link.link_until_ns;
+}
+
+/* A member of the group that is not; NULL = none. */
+static const struct vrrp_instance *find_unconnected(const struct vrrp_instance *it, uint64_t now_ns)
+{
+	const struct vrrp_sync *sync = it->router.sync;
+
+	for (unsigned i = 0; sync && i < sync->n; i++) {
+		if (!is_connected(instance_of(sync->member[i]), now_ns))
+			return instance_of(sync->member[i]);
+	}
+	return NULL;
+}
+
+static const char *hold_text(uint64_t until_ns, const char *why, uint64_t now_ns, char text[48])
+{
+	text[0] = '\0';
+	if (now_ns < until_ns)
+		snprintf(text, 48, ", held %llu s more after %s",
+			 (unsigned long long)((until_ns - now_ns + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S), why);
+	return text;
+}
+
 /* What keeps this router from serving, as a list; "" = nothing. */
-static void list_missing(const struct vrrp_instance *it, char *text, size_t size)
+static void list_missing(const struct vrrp_instance *it, uint64_t now_ns, char *text, size_t size)
 {
 	const char *fault = it->common->fault;
+	char boot[48], link[48];
 
-	snprintf(text, size, "%s%s%s%s%s", it->link.up ? "" : ", link down",
+	snprintf(text, size, "%s%s%s%s%s%s%s", it->link.up ? "" : ", link down",
 		 has_source(it) ? "" : vrrp_is_ipv6(it->router.conf) ? ", no link-local address of its own"
 								     : ", no IPv4 address of its own",
 		 it->link.ready ? "" : ", data plane not ready",
+		 hold_text(it->link.boot_until_ns, "boot", now_ns, boot),
+		 hold_text(it->link.link_until_ns, "link-up", now_ns, link),
 		 fault ? ", condition " : "", fault ? fault : "");
 	if (text[0])
 		memmove(text, text + 2, strlen(text) - 1);
+}
+
+/* The same, and what another member of the group lacks when it is not the router's own. */
+static void list_all_missing(const struct vrrp_instance *it, uint64_t now_ns, char *text, size_t size)
+{
+	const struct vrrp_instance *other = is_connected(it, now_ns) ? find_unconnected(it, now_ns) : NULL;
+	size_t at = 0;
+
+	if (other)
+		at = (size_t)snprintf(text, size, VRRP_NAME " of the group: ", VRRP_NAME_OF(other->router.conf));
+	list_missing(other ? other : it, now_ns, text + at, size - at);
 }
 
 /* Is the peer only there because nobody better is? */
@@ -339,7 +424,7 @@ static void fail(struct vrrp_instance *it, enum vrrp_event event, uint64_t now_n
 {
 	char cause[sizeof(it->status.missing)];
 
-	list_missing(it, cause, sizeof(cause));
+	list_all_missing(it, now_ns, cause, sizeof(cause));
 	vrrp_router_event(&it->router, event, cause, now_ns);
 }
 
@@ -366,16 +451,16 @@ static void weigh(struct vrrp_instance *it, uint64_t now_ns)
 void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)
 {
 	struct vrrp_router *router = &it->router;
-	bool connected = it->link.up && it->link.ready && has_source(it);
+	bool connected = is_connected(it, now_ns), by_group = connected && find_unconnected(it, now_ns);
 	bool faulty = it->common->fault, before = it->serviceable;
 
-	it->serviceable = connected && (!faulty || router->conf->last_resort);
+	it->serviceable = connected && !by_group && (!faulty || router->conf->last_resort);
 	weigh(it, now_ns);
 	if (it->linger_until_ns && (!connected || faulty))
 		revoke(router);
 
 	if (!it->serviceable && (before || router->state != VRRP_INITIALIZE))
-		fail(it, VRRP_EV_FAULT, now_ns);
+		fail(it, by_group && !faulty ? VRRP_EV_GROUP_DOWN : VRRP_EV_FAULT, now_ns);
 	else if (it->serviceable && faulty && !router->demoted)
 		fail(it, VRRP_EV_DEMOTE, now_ns);
 	else if (it->serviceable && !faulty)
@@ -426,16 +511,18 @@ static void fill_status(const struct vrrp_instance *it, struct vrrp_status *stat
 		.arp_requests = p->requests,
 		.arp_replies = p->replies,
 		.arp_limited = p->limited,
+		.group_waits = r->silent,
 		.foreign = it->foreign,
 		.cadence_worst_ns = it->cadence_worst_ns,
 		.realtime = it->common->realtime,
 	};
 	if (r->state == VRRP_INITIALIZE)
-		list_missing(it, status->missing, sizeof(status->missing));
+		list_all_missing(it, now_ns, status->missing, sizeof(status->missing));
 	status->waiting = status->missing[0] && !it->released;
 	snprintf(status->cause, sizeof(status->cause), "%s", r->cause);
 	snprintf(status->conflict, sizeof(status->conflict), "%s", p->conflict);
 	snprintf(status->stranger, sizeof(status->stranger), "%s", it->stranger);
+	snprintf(status->owners, sizeof(status->owners), "%s", it->owners);
 	memcpy(status->rejected, r->rejected, sizeof(status->rejected));
 }
 
@@ -454,7 +541,8 @@ static bool has_news(const struct vrrp_instance *it)
 /* What only the regular look finds. */
 static bool looks_new(const struct vrrp_status *a, const struct vrrp_status *b)
 {
-	return a->holding != b->holding || a->effective_priority != b->effective_priority ||
+	return a->holding != b->holding || a->group_waits != b->group_waits || strcmp(a->owners, b->owners) != 0 ||
+	       a->effective_priority != b->effective_priority ||
 	       strcmp(a->missing, b->missing) != 0 ||
 	       strcmp(a->conflict, b->conflict) != 0 || strcmp(a->stranger, b->stranger) != 0;
 }

@@ -40,6 +40,7 @@ struct vrrp_instance {
 	struct vrrp_presence presence;
 	struct vrrp_last_words *last_words;
 	struct vrrp_link link;		/* as control last said */
+	uint64_t probe_ns;		/* when it asks who has the addresses; 0 = it has */
 	uint64_t linger_until_ns;	/* 0 = not lingering */
 	uint8_t settled_weights;	/* of those that the other node may see too: what the priority shows */
 	uint64_t heavier_since_ns;	/* more of them than that; 0 = not */
@@ -49,11 +50,16 @@ struct vrrp_instance {
 	bool released;			/* by command, until resume */
 	bool serviceable;		/* the last review found nothing missing */
 	struct log_limit reject_log[VRRP_REJECTS], differences_log;
+	struct addr owner;		/* who last advertised priority 255 */
+	uint64_t owner_ns, owners_ns;	/* when, and when another one had before */
+	struct log_limit owners_log;
+	char owners[VRRP_OWNERS_TEXT];
 	uint8_t differences;		/* of the peer's configuration and ours, as last logged; segment.c */
 	struct vrrp_status status;	/* as last published */
 
 	/* orders: control writes */
 	_Atomic bool release_wanted;
+	_Atomic(const struct vrrp_conf *) conf_wanted, conf_in_use;	/* the second: VRRP thread writes */
 	struct vrrp_cell link_cell;
 	_Atomic uint64_t link_words[VRRP_CELL_WORDS(struct vrrp_link)];
 	/* control reads */
@@ -75,6 +81,8 @@ void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns);
 void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns);
 /* Raises the events that follow from health, link and orders. */
 void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns);
+/* Forgets conflicts that are over. Now and then. */
+void vrrp_instance_expire(struct vrrp_instance *it, uint64_t now_ns);
 /* When vrrp_instance_timers() has something to do; UINT64_MAX = not. */
 uint64_t vrrp_instance_due(const struct vrrp_instance *it);
 /* In Initialize, and nobody is answered any more. */

@@ -9,7 +9,10 @@
 #include "base/clock.h"
 #include "vrrp/sockets.h"
 
+_Static_assert(VRRP_ADDRESSES_MAX <= 32, "a bit each");
+
 enum {
+	ALL_ADDRESSES = 0xffffffff,
 	AT_ONCE = 4,			/* announcements in a row; a switch may drop more */
 	PACE_NS = CLOCK_NS_PER_MS,	/* between such rows */
 	ANSWERS_PER_WINDOW = 100,	/* of one address: 1,000 a second */
@@ -63,6 +66,7 @@ static void plan_next_round(struct vrrp_presence *p, uint64_t now_ns)
 		p->again_ns = 0;
 	} else {
 		p->rounds = 1;
+		p->only = ALL_ADDRESSES;
 		p->due_ns = conf->refresh_ms ? now_ns + (uint64_t)conf->refresh_ms * CLOCK_NS_PER_MS : 0;
 	}
 }
@@ -71,26 +75,36 @@ void vrrp_presence_timers(struct vrrp_presence *presence, uint64_t now_ns)
 {
 	if (!presence->due_ns || now_ns < presence->due_ns)
 		return;
-	for (unsigned i = 0; i < AT_ONCE && presence->address < presence->conf->count; i++)
-		announce_address(presence, &presence->conf->addresses[presence->address++]);
+	for (unsigned i = 0; i < AT_ONCE && presence->address < presence->conf->count; presence->address++) {
+		if (!(presence->only & 1u << presence->address))
+			continue;
+		announce_address(presence, &presence->conf->addresses[presence->address]);
+		i++;
+	}
 	if (presence->address < presence->conf->count)
 		presence->due_ns = now_ns + PACE_NS;
 	else
 		plan_next_round(presence, now_ns);
 }
 
-void vrrp_presence_announce(struct vrrp_presence *presence, uint64_t now_ns)
+static void start_burst(struct vrrp_presence *presence, uint32_t only, uint64_t now_ns)
 {
 	const struct vrrp_conf *conf = presence->conf;
 
 	if (!conf->burst)
 		return;
+	presence->only = only;
 	presence->rounds = conf->burst;
 	presence->address = 0;
 	presence->again_ns = conf->burst_again_ms
 		? now_ns + (uint64_t)conf->burst_again_ms * CLOCK_NS_PER_MS : 0;
 	presence->due_ns = now_ns;
 	vrrp_presence_timers(presence, now_ns);
+}
+
+void vrrp_presence_announce(struct vrrp_presence *presence, uint64_t now_ns)
+{
+	start_burst(presence, ALL_ADDRESSES, now_ns);
 }
 
 void vrrp_presence_stop(struct vrrp_presence *presence)
@@ -115,6 +129,39 @@ static unsigned find_address(const struct vrrp_conf *conf, const struct addr *ad
 	return i;
 }
 
+/* In the middle of a burst, or between the two, and not in the slow refresh. */
+static bool is_bursting(const struct vrrp_presence *p)
+{
+	return p->due_ns && (p->again_ns || p->rounds > 1 || p->address);
+}
+
+void vrrp_presence_change(struct vrrp_presence *presence, const struct vrrp_conf *conf, bool owns, uint64_t now_ns)
+{
+	const struct vrrp_conf *before = presence->conf;
+	uint32_t only = 0;
+
+	for (unsigned i = 0; i < conf->count; i++) {
+		if (find_address(before, &conf->addresses[i]) == before->count)
+			only |= 1u << i;
+	}
+	presence->conf = conf;
+	memset(presence->answers, 0, sizeof(presence->answers));
+	if (owns && is_bursting(presence))
+		start_burst(presence, ALL_ADDRESSES, now_ns);
+	else if (owns && only)
+		start_burst(presence, only, now_ns);
+}
+
+void vrrp_presence_probe(struct vrrp_presence *presence, const uint8_t interface_mac[6])
+{
+	const struct vrrp_conf *conf = presence->conf;
+	uint8_t frame[VRRP_ARP_FRAME];
+
+	presence->asked = true;
+	for (unsigned i = 0; i < conf->count && !vrrp_is_ipv6(conf); i++)
+		vrrp_sockets_send(presence->sockets, frame, vrrp_arp_probe(&conf->addresses[i], interface_mac, frame));
+}
+
 static bool under_limit(struct vrrp_answers *answers, uint64_t now_ns)
 {
 	if (now_ns - answers->window_ns >= WINDOW_NS) {
@@ -137,6 +184,14 @@ static void answer(struct vrrp_presence *p, const struct vrrp_inquiry *request, 
 	len = vrrp_is_ipv6(p->conf) ? vrrp_nd_reply(request, p->mac, frame) : vrrp_arp_reply(request, p->mac, frame);
 	if (vrrp_sockets_send(p->sockets, frame, len))
 		p->replies++;
+}
+
+/* Without virtual MACs the Active's is known by its first advertisement only. */
+static bool knows_peer(const struct vrrp_presence *p)
+{
+	static const uint8_t none[6];
+
+	return p->conf->virtual_mac || p->asked || memcmp(p->peer_mac, none, sizeof(none)) != 0;
 }
 
 /* The Active may say where the address is: with the virtual MAC, or with the one its advertisements come from. */
@@ -167,7 +222,7 @@ void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquir
 	unsigned target = find_address(conf, &inquiry->target);
 
 	if (find_address(conf, &inquiry->sender) < conf->count) {
-		if (!is_legitimate(presence, inquiry->sender_mac))
+		if (!is_legitimate(presence, inquiry->sender_mac) && (may_answer || knows_peer(presence)))
 			note_conflict(presence, inquiry, now_ns);
 		return;
 	}

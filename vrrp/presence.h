@@ -25,10 +25,12 @@ struct vrrp_presence {
 	const struct vrrp_conf *conf;
 	const struct vrrp_sockets *sockets;
 	uint8_t mac[6];			/* where the addresses are when they are ours */
-	uint8_t peer_mac[6];		/* source of the advertisements last heard */
+	uint8_t peer_mac[6];		/* source of the advertisements last heard; 0 = none yet */
+	bool asked;			/* it has probed: by then an Active would have been heard */
 	uint64_t due_ns;		/* next announcement; 0 = none */
 	uint64_t again_ns;		/* when the second burst starts; 0 = it has */
 	uint8_t rounds, address;	/* rounds left of this burst; next address of this round */
+	uint32_t only;			/* addresses that this burst is of, as bits */
 	struct vrrp_answers answers[VRRP_ADDRESSES_MAX];
 	uint64_t announcements, requests, replies, limited;
 	uint64_t conflict_ns;		/* last seen */
@@ -40,6 +42,13 @@ void vrrp_presence_init(struct vrrp_presence *presence, const struct vrrp_conf *
 			const struct vrrp_sockets *sockets);
 /* Of the interface; used where the router has no virtual MAC. */
 void vrrp_presence_set_mac(struct vrrp_presence *presence, const uint8_t interface_mac[6]);
+
+/* Other addresses. With owns those that are new are announced, the others are not again. */
+void vrrp_presence_change(struct vrrp_presence *presence, const struct vrrp_conf *conf, bool owns, uint64_t now_ns);
+
+/* Asks the network for the addresses by ARP, as a host with interface_mac: who has one and should not is a conflict. IPv6: is
+ * not asked. */
+void vrrp_presence_probe(struct vrrp_presence *presence, const uint8_t interface_mac[6]);
 
 /* Starts the bursts afresh and sends what is due at once. */
 void vrrp_presence_announce(struct vrrp_presence *presence, uint64_t now_ns);

@@ -19,6 +19,7 @@ enum {
 	IPV6_LEN = 40,
 };
 #define STRANGER_KEPT_NS (60ULL * CLOCK_NS_PER_S)
+#define OWNER_KEPT_NS (60ULL * CLOCK_NS_PER_S)
 #define LOG_EVERY_NS (10ULL * CLOCK_NS_PER_S)
 
 /* The first two octets behind the IP header; zero when the packet is too short for them. */
@@ -88,6 +89,24 @@ static void tell_differences(struct vrrp_instance *it, uint64_t now_ns)
 			 VRRP_NAME_OF(it->router.conf), source);
 }
 
+/* Priority 255 is for the one host whose own the addresses are; here that is nobody, and two of them never agree. */
+static void note_owner(struct vrrp_instance *it, const struct addr *source, uint64_t now_ns)
+{
+	char first[ADDR_TEXT_MAX], second[ADDR_TEXT_MAX];
+	uint32_t held_back;
+
+	if (it->owner_ns && !addr_equal(&it->owner, source) && now_ns - it->owner_ns < OWNER_KEPT_NS) {
+		snprintf(it->owners, sizeof(it->owners), "%s and %s advertise priority 255",
+			 addr_format(&it->owner, first, sizeof(first)), addr_format(source, second, sizeof(second)));
+		it->owners_ns = now_ns;
+		if (log_limit_pass(&it->owners_log, now_ns, LOG_EVERY_NS, &held_back))
+			log_warning("vrrp " VRRP_NAME ": %s: no router may be the owner beside another one",
+				    VRRP_NAME_OF(it->router.conf), it->owners);
+	}
+	it->owner = *source;
+	it->owner_ns = now_ns;
+}
+
 /* When the kernel received it, by the monotonic clock. The machine bounds what a stepped wall clock makes of it. */
 static uint64_t heard_at(uint64_t stamp_ns, uint64_t wall_ns, uint64_t now_ns)
 {
@@ -119,6 +138,8 @@ static void hear_advert(struct vrrp_segment *segment, const uint8_t *frame, size
 	memcpy(it->presence.peer_mac, frame + ETH_ALEN, ETH_ALEN);
 	vrrp_router_heard(&it->router, &advert, &path.source, used, heard_ns, now_ns);
 	tell_differences(it, now_ns);
+	if (advert.priority == VRRP_PRIORITY_OWNER)
+		note_owner(it, &path.source, now_ns);
 }
 
 void vrrp_segment_hear_adverts(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns)

@@ -170,6 +170,15 @@ static void filter_nd(struct program *p, int ifindex, const struct vrrp_conf *co
 	verdict(p, DROP);
 }
 
+static void filter_inquiries(struct program *p, const struct vrrp_sockets *s, const struct vrrp_conf *const *conf,
+			     unsigned n)
+{
+	if (s->ipv6)
+		filter_nd(p, s->ifindex, conf, n);
+	else
+		filter_arp(p, s->ifindex, conf, n);
+}
+
 /* ---- opening ---- */
 
 /* protocol 0: receives nothing. *fd is set as soon as there is one. 0 or -errno. */
@@ -228,7 +237,8 @@ static int join_group(struct vrrp_sockets *s)
 	return s->ipv6 ? join_ipv6(s->group_fd, s->ifindex, &group) : join_ipv4(s->group_fd, s->ifindex, &group);
 }
 
-static int receive_for(const struct vrrp_sockets *s, uint16_t type, const uint8_t mac[ETH_ALEN])
+/* how: PACKET_ADD_MEMBERSHIP or PACKET_DROP_MEMBERSHIP. */
+static int receive_for(const struct vrrp_sockets *s, int how, uint16_t type, const uint8_t mac[ETH_ALEN])
 {
 	struct packet_mreq request = {
 		.mr_ifindex = s->ifindex,
@@ -237,7 +247,7 @@ static int receive_for(const struct vrrp_sockets *s, uint16_t type, const uint8_
 	};
 
 	memcpy(request.mr_address, mac, ETH_ALEN);
-	return setsockopt(s->send_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) < 0 ? -errno : 0;
+	return setsockopt(s->send_fd, SOL_PACKET, how, &request, sizeof(request)) < 0 ? -errno : 0;
 }
 
 static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
@@ -249,12 +259,12 @@ static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf
 		if (!conf[i]->virtual_mac)
 			continue;
 		vrrp_virtual_mac(conf[i]->vrid, s->ipv6, mac);
-		err = receive_for(s, PACKET_MR_UNICAST, mac);
+		err = receive_for(s, PACKET_ADD_MEMBERSHIP, PACKET_MR_UNICAST, mac);
 	}
 	return err;
 }
 
-static int add_solicited_nodes(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+static int change_solicited_nodes(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n, int how)
 {
 	uint8_t mac[ETH_ALEN];
 	int err = 0;
@@ -264,7 +274,7 @@ static int add_solicited_nodes(const struct vrrp_sockets *s, const struct vrrp_c
 			struct addr group = vrrp_solicited_node(&conf[i]->addresses[a]);
 
 			vrrp_multicast_mac(&group, mac);
-			err = receive_for(s, PACKET_MR_MULTICAST, mac);
+			err = receive_for(s, how, PACKET_MR_MULTICAST, mac);
 		}
 	}
 	return err;
@@ -282,7 +292,7 @@ static int open_sender(struct vrrp_sockets *s, const struct vrrp_conf *const *co
 			return -errno;
 	}
 	err = add_virtual_macs(s, conf, n);
-	return err ? err : add_solicited_nodes(s, conf, n);
+	return err ? err : change_solicited_nodes(s, conf, n, PACKET_ADD_MEMBERSHIP);
 }
 
 static int open_receivers(struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
@@ -293,10 +303,7 @@ static int open_receivers(struct vrrp_sockets *s, const struct vrrp_conf *const 
 
 	filter_adverts(&adverts, s, conf, n, ACCEPT, DROP);
 	filter_adverts(&strangers, s, conf, n, DROP, ACCEPT);
-	if (s->ipv6)
-		filter_nd(&inquiries, s->ifindex, conf, n);
-	else
-		filter_arp(&inquiries, s->ifindex, conf, n);
+	filter_inquiries(&inquiries, s, conf, n);
 	err = open_packet(&s->adverts_fd, s->ifindex, protocol, &adverts, ADVERTS_BUFFER);
 	if (!err)
 		err = open_packet(&s->strangers_fd, s->ifindex, protocol, &strangers, STRANGERS_BUFFER);
@@ -356,6 +363,23 @@ void vrrp_sockets_close(struct vrrp_sockets *sockets)
 	close_one(&sockets->strangers_fd);
 	close_one(&sockets->adverts_fd);
 	close_one(&sockets->group_fd);
+}
+
+/* The kernel counts memberships, so before and after need not be compared. */
+int vrrp_sockets_follow(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n,
+			const struct vrrp_conf *before, const struct vrrp_conf *after)
+{
+	struct program inquiries = { .n = 0 };
+	struct sock_fprog prog = { .filter = inquiries.code };
+	int err = change_solicited_nodes(s, &after, 1, PACKET_ADD_MEMBERSHIP);
+
+	if (!err)
+		err = change_solicited_nodes(s, &before, 1, PACKET_DROP_MEMBERSHIP);
+	filter_inquiries(&inquiries, s, conf, n);
+	prog.len = inquiries.n;
+	if (setsockopt(s->inquiries_fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
+		err = -errno;
+	return err;
 }
 
 /* ---- sending and receiving ---- */

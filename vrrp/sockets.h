@@ -35,6 +35,13 @@ int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool 
 		      const struct vrrp_conf *conf, unsigned n, char *error, size_t size);
 void vrrp_sockets_close(struct vrrp_sockets *sockets);
 
+/*
+ * One router's addresses are those of after now, instead of before; conf are all routers of these sockets, as they are now.
+ * Their ARP or neighbour discovery is heard from now on. Control thread; the VRRP thread may be reading. 0 or -errno.
+ */
+int vrrp_sockets_follow(const struct vrrp_sockets *sockets, const struct vrrp_conf *const *conf, unsigned n,
+			const struct vrrp_conf *before, const struct vrrp_conf *after);
+
 /* False: the kernel did not take the frame. Never blocks. */
 bool vrrp_sockets_send(const struct vrrp_sockets *sockets, const uint8_t *frame, size_t len);
 

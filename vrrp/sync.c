@@ -10,7 +10,7 @@ static bool goes_before(const struct vrrp_router *a, const struct vrrp_router *b
 {
 	if (a->conf->vrid != b->conf->vrid)
 		return a->conf->vrid < b->conf->vrid;
-	return addr_is_v4(&a->conf->addresses[0]) && !addr_is_v4(&b->conf->addresses[0]);
+	return !vrrp_is_ipv6(a->conf) && vrrp_is_ipv6(b->conf);
 }
 
 void vrrp_sync_join(struct vrrp_sync *sync, struct vrrp_router *router)
@@ -40,11 +40,10 @@ static void give_up(struct vrrp_sync *sync, const struct vrrp_router *leaver, en
 	char cause[sizeof(leaver->cause)];
 
 	if (event == VRRP_EV_GROUP_FAILED && leaver->refused)
-		snprintf(cause, sizeof(cause), "%s/%u of the group cannot advertise", leaver->conf->interface,
-			 leaver->conf->vrid);
+		snprintf(cause, sizeof(cause), VRRP_NAME " of the group cannot advertise", VRRP_NAME_OF(leaver->conf));
 	else
-		snprintf(cause, sizeof(cause), "%s/%u of the group: %.90s", leaver->conf->interface,
-			 leaver->conf->vrid, leaver->cause);
+		snprintf(cause, sizeof(cause), VRRP_NAME " of the group: %.90s", VRRP_NAME_OF(leaver->conf),
+			 leaver->cause);
 	for (unsigned i = 0; i < sync->n; i++) {
 		if (sync->member[i]->state == VRRP_ACTIVE)
 			vrrp_router_event(sync->member[i], event, cause, now_ns);

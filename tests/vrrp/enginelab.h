@@ -264,6 +264,12 @@ static inline bool is_arp(const struct seen *seen, uint8_t operation)
 	return seen->frame[12] == 0x08 && seen->frame[13] == 6 && seen->frame[21] == operation;
 }
 
+/* Gratuitous: sender and target are the same. A probe is none. */
+static inline bool is_announcement(const struct seen *seen)
+{
+	return is_arp(seen, 1) && !memcmp(seen->frame + 28, seen->frame + 38, 4);
+}
+
 /* Waits for the first frame that fits, skipping others. */
 #define wire_find(fd, seen, condition, limit_ms) ({					\
 	uint64_t find_end_ = clock_mono_ns() + (uint64_t)(limit_ms) * CLOCK_NS_PER_MS;	\

@@ -139,7 +139,7 @@ static unsigned announcements(unsigned at_ms[], unsigned max, unsigned limit_ms)
 	struct seen seen;
 
 	while (clock_mono_ns() < until_ns && n < max) {
-		if (!wire_next(wire, &seen, 10) || !seen.from_a || !is_arp(&seen, 1))
+		if (!wire_next(wire, &seen, 10) || !seen.from_a || !is_announcement(&seen))
 			continue;
 		if (!first_ns)
 			first_ns = seen.at_ns;
@@ -186,7 +186,7 @@ static void takes_in_order(void **state)
 	NEED_LAB();
 	node_init(&a, SIDE_A, 200);
 	single_up();
-	assert_true(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 1000));
+	assert_true(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_announcement(&seen)), 1000));
 	assert_true(is_advert(&seen));
 	assert_memory_equal(seen.frame, group_mac, 6);
 	assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
@@ -216,7 +216,7 @@ static void interface_mac_mode(void **state)
 	single_up();
 	assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 1000));
 	assert_memory_equal(seen.frame + 6, side_mac[SIDE_A], 6);
-	assert_true(wire_find(wire, &seen, seen.from_a && is_arp(&seen, 1), 1000));
+	assert_true(wire_find(wire, &seen, seen.from_a && is_announcement(&seen), 1000));
 	assert_memory_equal(seen.frame + 22, side_mac[SIDE_A], 6);
 }
 

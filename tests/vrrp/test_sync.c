@@ -182,9 +182,11 @@ static void model_init(struct model *m, uint64_t number)
 			member->peer = &m->side[!s].member[i];
 			member->index = i;
 			member->conf = (struct vrrp_conf){
-				.interface = "eth0", .vrid = (uint8_t)(51 + i), .interval_cs = 10, .priority = 100,
-				.preempt = true, .count = 1,
+				.interface = "eth0", .vrid = 51, .interval_cs = 10, .priority = 100, .preempt = true,
+				.count = 1, .addresses = { { .bytes = { 0xfe, 0x80, [15] = 53 } } },
 			};
+			if (!i)
+				member->conf.addresses[0] = addr_from_v4(0x350200c0);
 			vrrp_router_init(&member->router, &member->conf, &actions, member, m->clock);
 			member->router.source = (struct addr){ .bytes = { 0xfe, 0x80, [15] = s == i ? 2 : 1 } };
 		}
@@ -550,7 +552,7 @@ static void test_loses_together(void **state)
 {
 	struct side *side = &m.side[0];
 	struct addr peer = m.side[1].member[1].router.source;
-	struct vrrp_advert advert = { .vrid = 52, .priority = 254, .interval_cs = 10 };
+	struct vrrp_advert advert = { .vrid = 51, .priority = 254, .interval_cs = 10 };
 
 	(void)state;
 	begin();
@@ -561,7 +563,7 @@ static void test_loses_together(void **state)
 	assert_true(side_is(side, VRRP_BACKUP));
 	assert_int_equal(side->member[0].said + side->member[1].said, 0);
 	assert_int_equal(side->member[0].router.left_by, VRRP_EV_GROUP_LOST);
-	assert_non_null(strstr(side->member[0].router.cause, "eth0/52 of the group: "));
+	assert_non_null(strstr(side->member[0].router.cause, "eth0/51v6 of the group: "));
 }
 
 /* One member cannot speak: the group gives up, the peer takes, and alone nobody comes and goes. */
