@@ -33,18 +33,8 @@ CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -DTANDEM_VERSION='"$(VERSION)"' -I. -I$(B
 
 BASE := base/clock.c base/log.c base/loop.c base/addr.c base/counters.c base/lease.c base/health.c base/epoch.c
 POOLS := pools/name.c pools/suffix.c pools/pool.c pools/policy.c pools/probe.c pools/local.c
-DATAPLANE := dataplane/acl.c dataplane/admit.c dataplane/answers.c dataplane/arena.c dataplane/attempts.c dataplane/cache.c dataplane/clients.c dataplane/conf.c dataplane/edns.c dataplane/framed.c \
-	dataplane/handover.c dataplane/inflight.c dataplane/latency.c dataplane/limit.c dataplane/neigh.c dataplane/offender.c \
-	dataplane/outcome.c dataplane/packet.c \
-	dataplane/passes.c dataplane/permute.c dataplane/port.c dataplane/query.c dataplane/reply.c dataplane/selfquery.c \
-	dataplane/sockio.c dataplane/steer.c dataplane/stream.c dataplane/trace.c dataplane/ttl.c dataplane/upstream.c \
-	dataplane/vmac.c dataplane/worker.c dataplane/xsk.c
-NODE := node/build.c node/cachectl.c node/cachetext.c node/capture.c node/clients.c node/commands.c node/config.c node/control.c node/document.c \
-	node/explain.c node/groups.c node/guard.c node/hang.c node/links.c node/listing.c node/node.c node/notify.c node/portrange.c \
-	node/privs.c node/prometheus.c node/reload.c node/render.c node/resign.c node/schema.c node/selfcheck.c node/settings.c node/silence.c \
-	node/snapshot.c node/source.c node/status.c node/suffixes.c node/sysctls.c node/table.c node/thread.c \
-	node/commander.c node/gateway.c node/hooks.c node/runner.c node/track.c node/trackconf.c node/trackstatus.c \
-	node/vip.c node/vrrp.c node/vrrpstatus.c
+DATAPLANE := $(filter-out %.bpf.c,$(wildcard dataplane/*.c))
+NODE := $(filter-out node/main.c node/ctl.c,$(wildcard node/*.c))
 VRRP := $(wildcard vrrp/*.c)
 LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)

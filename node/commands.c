@@ -5,6 +5,7 @@
 #include "node/commands.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,51 +84,91 @@ static void run_history(struct node *node, struct control_client *client, const 
 	control_answer(client, vrrpstatus_history(node));
 }
 
-/* Gives the order to the routers with this number, of both families, 0 = all; returns their names. */
-static json_t *order_routers(struct node *node, void (*order)(struct node_vrrp *vrrp, unsigned router),
-			     json_int_t vrid)
+/* wanted: "51" (of both families), "eth0/51" or "eth0/51v6", or a group; NULL = all. */
+static bool is_meant(const struct vrrp_conf *conf, const char *wanted)
 {
+	char number[8], name[IF_NAMESIZE + 8];
+
+	if (!wanted || strcmp(conf->group, wanted) == 0)
+		return true;
+	snprintf(number, sizeof(number), "%u", conf->vrid);
+	snprintf(name, sizeof(name), VRRP_NAME, VRRP_NAME_OF(conf));
+	return strcmp(number, wanted) == 0 || strcmp(name, wanted) == 0;
+}
+
+/* A member of a group stands for all of it. */
+static bool is_ordered(const struct node *node, const struct vrrp_conf *conf, const char *wanted)
+{
+	for (unsigned i = 0; i < node_vrrp_count(node->vrrp); i++) {
+		const struct vrrp_conf *other = node_vrrp_conf(node->vrrp, i);
+
+		if (is_meant(other, wanted) && (other == conf || (conf->group[0] && !strcmp(conf->group, other->group))))
+			return true;
+	}
+	return false;
+}
+
+struct order {
+	const char *action, *router;	/* router NULL = all */
+	bool keep;
+};
+
+/* Gives the order; returns the names of those that got it. *err: what writing it down failed with. */
+static json_t *order_routers(struct node *node, const struct order *order, int *err)
+{
+	bool is_release = strcmp(order->action, "release") == 0;
 	json_t *names = json_array();
 
 	for (unsigned i = 0; node->vrrp && i < node_vrrp_count(node->vrrp); i++) {
 		const struct vrrp_conf *conf = node_vrrp_conf(node->vrrp, i);
+		int failed;
 
-		if (vrid && vrid != conf->vrid)
+		if (!is_ordered(node, conf, order->router))
 			continue;
-		order(node->vrrp, i);
+		failed = is_release ? node_vrrp_release(node->vrrp, i, order->keep) : node_vrrp_resume(node->vrrp, i);
+		if (failed)
+			*err = failed;
 		json_array_append_new(names, json_sprintf(VRRP_NAME, VRRP_NAME_OF(conf)));
 	}
 	return names;
 }
 
-static void run_order(struct node *node, struct control_client *client, const char *action, json_int_t vrid)
+static void run_order(struct node *node, struct control_client *client, const struct order *order)
 {
-	bool is_release = strcmp(action, "release") == 0;
 	json_t *names;
+	int err = 0;
 
-	if (!is_release && strcmp(action, "resume") != 0) {
+	if (strcmp(order->action, "release") != 0 && strcmp(order->action, "resume") != 0) {
 		control_refuse(client, "action: must be \"release\" or \"resume\"");
 		return;
 	}
-	names = order_routers(node, is_release ? node_vrrp_release : node_vrrp_resume, vrid);
-	if (json_array_size(names)) {
-		log_info("vrrp: %s by command", action);
-		control_answer(client, json_pack("{s:s, s:o}", "action", action, "routers", names));
+	names = order_routers(node, order, &err);
+	if (json_array_size(names) && !err) {
+		log_info("vrrp: %s by command%s", order->action, order->keep ? ", to last over restarts" : "");
+		control_answer(client, json_pack("{s:s, s:b, s:o}", "action", order->action, "kept", order->keep,
+						 "routers", names));
 		return;
 	}
-	json_decref(names);
-	if (vrid)
-		control_refuse(client, "there is no virtual router %lld", (long long)vrid);
+	if (err)
+		control_refuse(client, "done, but the file that is read at the next start cannot be changed: %s",
+			       strerror(-err));
+	else if (order->router)
+		control_refuse(client, "there is no virtual router or group %s", order->router);
 	else
 		control_refuse(client, "this node has no virtual routers");
+	json_decref(names);
 }
 
 static void run_vrrp(struct node *node, struct control_client *client, const json_t *request)
 {
-	const char *action = json_string_value(json_object_get(request, "action"));
+	const struct order order = {
+		.action = json_string_value(json_object_get(request, "action")),
+		.router = json_string_value(json_object_get(request, "router")),
+		.keep = json_is_true(json_object_get(request, "keep")),
+	};
 
-	if (action)
-		run_order(node, client, action, json_integer_value(json_object_get(request, "vrid")));
+	if (order.action)
+		run_order(node, client, &order);
 	else
 		control_answer(client, vrrpstatus_routers(node));
 }

@@ -357,6 +357,30 @@ static void put_link_local(struct settings *s, struct config_vrrp *router, size_
 	router->link_local_derived = true;
 }
 
+/* The members of a group decide as one, so what they decide by must be one. */
+static void check_group(struct settings *s, const struct config *config, size_t i, size_t j)
+{
+	const struct config_vrrp *a = &config->vrrp[i], *b = &config->vrrp[j];
+	const char *key = a->priority != b->priority ? "priority"
+			: a->interval_cs != b->interval_cs ? "interval_cs"
+			: a->preempt != b->preempt ? "preempt"
+			: a->preempt_delay_s != b->preempt_delay_s ? "preempt_delay_s"
+			: a->last_resort != b->last_resort ? "last_resort" : NULL;
+
+	if (key)
+		MISTAKE_IN(s, i, "vrrp", key, "differs from vrrp[%zu], must be the same in group \"%s\"", j, a->group);
+}
+
+/* The first one before it in its group; i when there is none. */
+static size_t find_group(const struct config *config, size_t i)
+{
+	size_t j = 0;
+
+	while (j < i && strcmp(config->vrrp[j].group, config->vrrp[i].group) != 0)
+		j++;
+	return config->vrrp[i].group[0] ? j : i;
+}
+
 static void check_vrrp(struct settings *s, struct config *config)
 {
 	for (size_t i = 0; i < config->n_vrrp; i++) {
@@ -367,6 +391,8 @@ static void check_vrrp(struct settings *s, struct config *config)
 		check_router_vrid(s, config, i);
 		for (size_t j = 0; j < router->addresses.n; j++)
 			check_router_address(s, config, i, j);
+		if (find_group(config, i) < i)
+			check_group(s, config, i, find_group(config, i));
 		key_of("vrrp", i, "", path);
 		snprintf(router->where, sizeof(router->where), "%s: %s",
 			 settings_where(s, path, where, sizeof(where)), path);

@@ -17,6 +17,7 @@
 #include "dataplane/limit.h"
 #include "dataplane/port.h"
 #include "dataplane/xsk.h"
+#include "vrrp/fsm.h"
 
 struct dp_conf;
 struct name;
@@ -67,12 +68,13 @@ struct config_listen {
 /* A virtual router; its position in the list is the index of its lease. */
 struct config_vrrp {
 	char interface[IF_NAMESIZE];
+	char group[VRRP_GROUP_MAX];	/* "" = none */
 	uint32_t vrid, priority, interval_cs;
 	struct config_addrs addresses;	/* of one family; of IPv6 the link-local one first */
 	bool link_local_derived;	/* that one was not given */
 	bool virtual_mac, preempt, last_resort;
 	bool foreign_subnet;		/* addresses need not lie in a subnet of the interface */
-	uint32_t preempt_delay_s, linger_ms;
+	uint32_t preempt_delay_s, start_delay_s, link_up_delay_s, linger_ms;
 	int checksum;			/* enum vrrp_checksum */
 	int checksum_rx;		/* enum config_checksum_rx */
 	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;

@@ -32,7 +32,7 @@ enum {
 /* Options, as bits: what was given, what a command takes. */
 enum {
 	OPT_ALL = 1, OPT_PER_WORKER = 2, OPT_COUNT = 4, OPT_SECONDS = 8, OPT_CLIENT = 16, OPT_TYPE = 32,
-	OPT_SUFFIX = 64, OPT_PROMETHEUS = 128,
+	OPT_SUFFIX = 64, OPT_PROMETHEUS = 128, OPT_PERSIST = 256,
 };
 
 struct arguments {
@@ -284,21 +284,35 @@ static bool ask_query(const struct arguments *a, json_t *request)
 	return true;
 }
 
-/* [release|resume [VRID]] */
+static void ask_order(const char *action, const char *router, bool keep, json_t *request)
+{
+	json_object_set_new(request, "action", json_string(action));
+	if (router)
+		json_object_set_new(request, "router", json_string(router));
+	json_object_set_new(request, "keep", json_boolean(keep));
+}
+
+/* [release|resume [ROUTER]] */
 static bool ask_vrrp(const struct arguments *a, json_t *request)
 {
-	long vrid;
-
 	if (a->n == 0)
 		return true;
 	if (strcmp(a->item[0], "release") != 0 && strcmp(a->item[0], "resume") != 0)
 		return false;
-	json_object_set_new(request, "action", json_string(a->item[0]));
-	if (a->n == 1)
-		return true;
-	if (!read_number(a->item[1], &vrid))
-		return false;
-	json_object_set_new(request, "vrid", json_integer(vrid));
+	ask_order(a->item[0], a->n > 1 ? a->item[1] : NULL, false, request);
+	return true;
+}
+
+/* [ROUTER] [--persist] */
+static bool ask_standby(const struct arguments *a, json_t *request)
+{
+	ask_order("release", a->n ? a->item[0] : NULL, a->given & OPT_PERSIST, request);
+	return true;
+}
+
+static bool ask_resume(const struct arguments *a, json_t *request)
+{
+	ask_order("resume", a->n ? a->item[0] : NULL, false, request);
 	return true;
 }
 
@@ -386,7 +400,9 @@ static const struct command {
 	{ "query", "query NAME TYPE [--client ADDR]", 2, 2, OPT_CLIENT, ask_query, finish_document,
 	  PATIENCE_S },
 	{ "check", "check", 0, 0, 0, NULL, finish_document, PATIENCE_S },
-	{ "vrrp", "vrrp [release|resume [VRID]]", 0, 2, 0, ask_vrrp, finish_document, PATIENCE_S },
+	{ "vrrp", "vrrp [release|resume [ROUTER|GROUP]]", 0, 2, 0, ask_vrrp, finish_document, PATIENCE_S },
+	{ "standby", "standby [ROUTER|GROUP] [--persist]", 0, 1, OPT_PERSIST, ask_standby, finish_document, PATIENCE_S },
+	{ "resume", "resume [ROUTER|GROUP]", 0, 1, 0, ask_resume, finish_document, PATIENCE_S },
 	{ "history", "history", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "reload", "reload", 0, 0, 0, NULL, finish_document, LONG_PATIENCE_S },
 	{ "ping", "ping", 0, 0, 0, NULL, finish_document, PATIENCE_S },
@@ -446,6 +462,9 @@ static int take_option(struct arguments *a, int option)
 	case 'P':
 		a->given |= OPT_PROMETHEUS;
 		return 0;
+	case 'p':
+		a->given |= OPT_PERSIST;
+		return 0;
 	case 'C':
 		a->given |= OPT_CLIENT;
 		a->client = optarg;
@@ -490,6 +509,7 @@ int main(int argc, char **argv)
 		{ "all", no_argument, NULL, 'a' },
 		{ "per-worker", no_argument, NULL, 'w' },
 		{ "prometheus", no_argument, NULL, 'P' },
+		{ "persist", no_argument, NULL, 'p' },
 		{ "client", required_argument, NULL, 'C' },
 		{ "seconds", required_argument, NULL, 'S' },
 		{ "type", required_argument, NULL, 't' },

@@ -44,6 +44,7 @@ struct reload {
 	pthread_t thread;
 	struct config *config;
 	struct dp_conf *conf;
+	struct node_vrrp_plan *vrrp;
 	int err;
 	char error[CONFIG_ERROR_MAX];
 };
@@ -63,6 +64,10 @@ static int prepare(struct reload *r)
 	if (err)
 		return err;
 	r->config->udp_sockets = old->udp_sockets;
+	if (r->node->vrrp)
+		err = node_vrrp_prepare(r->node->vrrp, r->config, &r->vrrp, r->error, sizeof(r->error));
+	if (err)
+		return err;
 	return config_build(r->config, node_conf(r->node), &r->node->registry, r->begun_ns, &r->conf,
 			    r->error, sizeof(r->error));
 }
@@ -100,14 +105,17 @@ static int commit(struct reload *r)
 	snapshot_follow_servers(node);
 	selfcheck_adopt(node->selfcheck, node->config);
 	if (node->vrrp)
-		node_vrrp_adopt(node->vrrp, node->config);
+		node_vrrp_adopt(node->vrrp, node->config, r->vrrp);
+	r->vrrp = NULL;
 	return 0;
 }
 
 static void discard(struct reload *r)
 {
 	snapshot_discard(r->node, r->conf);
+	node_vrrp_discard(r->vrrp);
 	config_free(r->config);
+	r->vrrp = NULL;
 	r->conf = NULL;
 	r->config = NULL;
 }

@@ -68,15 +68,24 @@ static void add_router(struct table *t, const json_t *router)
 	table_duration(t, number_of(router, "since_ms"));
 }
 
+/* Why it is not in the election. */
+static const char *missing_of(const json_t *router)
+{
+	if (flag_of(router, "released"))
+		return flag_of(router, "kept") ? "standby until resume, over restarts" : "standby until resume";
+	return text_of(router, "missing");
+}
+
 static void render_routers(FILE *out, const json_t *routers)
 {
-	struct table *t = table_new("VIRTUAL ROUTER|ADDRESS|STATE|SINCE|>PRIORITY|>EFFECTIVE|WHY|MISSING|CAUSE");
+	struct table *t = table_new("VIRTUAL ROUTER|ADDRESS|STATE|SINCE|GROUP|>PRIORITY|>EFFECTIVE|WHY|MISSING|CAUSE");
 	const json_t *router;
 	char why[512];
 	size_t i;
 
 	json_array_foreach(routers, i, router) {
 		add_router(t, router);
+		table_text(t, text_of(router, "group"));
 		table_number(t, number_of(router, "priority"));
 		table_number(t, number_of(router, "effective_priority"));
 		if (flag_of(router, "holding") && !text_of(router, "why")[0])
@@ -85,7 +94,7 @@ static void render_routers(FILE *out, const json_t *routers)
 		else
 			snprintf(why, sizeof(why), "%s", text_of(router, "why"));
 		table_text(t, why);
-		table_text(t, text_of(router, "missing"));
+		table_text(t, missing_of(router));
 		table_text(t, text_of(router, "cause"));
 	}
 	table_print(t, out);
@@ -96,7 +105,9 @@ static const char *remark_of(const json_t *router, char *text, size_t size)
 {
 	const json_t *peer = json_object_get(router, "peer");
 	const char *const remarks[] = {
+		text_of(router, "owners"),
 		text_of(router, "conflict"),
+		flag_of(router, "group_waits") ? "silent here, heard in the group" : "",
 		flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" : "",
 		flag_of(peer, "priority_equal") ? "both have the same priority" : "",
 		flag_of(peer, "interval_differs") ? "peer has another interval" : "",
@@ -259,7 +270,7 @@ static void render_vrrp_summary(FILE *out, const json_t *d)
 	json_array_foreach(json_object_get(vrrp, "routers"), i, router) {
 		add_router(t, router);
 		table_number(t, number_of(router, "effective_priority"));
-		table_text(t, text_of(router, "missing"));
+		table_text(t, missing_of(router));
 		table_text(t, text_of(router, "cause"));
 	}
 	fputc('\n', out);

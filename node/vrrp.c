@@ -26,11 +26,13 @@
 #include "node/config.h"
 #include "node/groups.h"
 #include "node/guard.h"
+#include "node/holds.h"
 #include "node/links.h"
 #include "node/privs.h"
 #include "node/resign.h"
 #include "node/selfcheck.h"
 #include "node/silence.h"
+#include "node/standby.h"
 #include "node/sysctls.h"
 #include "node/track.h"
 #include "node/vip.h"
@@ -46,6 +48,7 @@ enum {
 	LOG_MS = 10000,			/* between complaints about one thing */
 	PREFIX_V4 = 96,			/* bits in front of an IPv4 address in struct addr */
 	PREFIX_HOST = 128,
+	ROUTER_NAME = IF_NAMESIZE + 8,
 };
 
 _Static_assert((int)VRRP_ROUTERS_MAX < (int)LEASE_NEVER, "a lease for each router");
@@ -62,11 +65,30 @@ struct router {
 	struct log_limit move_log, groups_log;
 };
 
+/* A conf that the engine was given, until it works with another one. */
+struct given {
+	struct vrrp_conf conf;		/* first: in_force points to it */
+	unsigned router;
+	struct given *next;		/* of those that were replaced */
+};
+
+/* What a reload brings; NULL: the router keeps its addresses. */
+struct node_vrrp_plan {
+	struct given *given[VRRP_ROUTERS_MAX];
+};
+
 struct node_vrrp {
 	struct node_vrrp_parts parts;
 	struct silence *silence;
 	unsigned n;
 	struct vrrp_conf conf[VRRP_ROUTERS_MAX];
+	uint32_t start_delay_s[VRRP_ROUTERS_MAX], link_up_delay_s[VRRP_ROUTERS_MAX];
+	struct vrrp_conf *first;	/* copies that the engine was opened with */
+	struct vrrp_conf *in_force[VRRP_ROUTERS_MAX];	/* what it has now: one of first, or of a struct given */
+	struct given *replaced;
+	struct holds *holds;
+	struct log_limit links_log;
+	struct standby *standby;
 	struct router router[VRRP_ROUTERS_MAX];
 	struct vrrp_engine *engine;
 	struct vip *vip;
@@ -128,6 +150,7 @@ static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsig
 		.count = (uint8_t)from->addresses.n,
 	};
 	memcpy(conf->interface, from->interface, sizeof(conf->interface));
+	memcpy(conf->group, from->group, sizeof(conf->group));
 	memcpy(conf->addresses, from->addresses.item, from->addresses.n * sizeof(conf->addresses[0]));
 }
 
@@ -178,9 +201,8 @@ static int check_address(const struct config_vrrp *from, const struct link_state
 		    addr_is_v4(&own->addr) ? own->len - PREFIX_V4 : own->len);
 }
 
-static int check_router(struct node_vrrp *v, const struct config_vrrp *from, unsigned i, char *error, size_t size)
+static int check_router(const struct config_vrrp *from, struct link_state *link, char *error, size_t size)
 {
-	struct link_state *link = &v->router[i].seen;
 	int err = link_read(from->interface, link);
 
 	if (err)
@@ -200,6 +222,14 @@ static void tell_link_local(const struct vrrp_conf *conf, const struct config_vr
 	if (from->link_local_derived)
 		log_info("vrrp " VRRP_NAME ": its link-local address is %s, made of the VRID", VRRP_NAME_OF(conf),
 			 addr_format(&conf->addresses[0], text, sizeof(text)));
+}
+
+static void adopt_delays(struct node_vrrp *v, const struct config *config)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		v->start_delay_s[i] = config->vrrp[i].start_delay_s;
+		v->link_up_delay_s[i] = config->vrrp[i].link_up_delay_s;
+	}
 }
 
 static bool wants_virtual_mac(const struct node_vrrp *v)
@@ -231,12 +261,13 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 	v->parts = *parts;
 	v->notify.fd = v->guard_end.fd = -1;
 	v->n = (unsigned)config->n_vrrp;
+	adopt_delays(v, config);
 	for (unsigned i = 0; i < v->n; i++)
 		v->router[i].groups.fd = -1;
 	for (unsigned i = 0; i < v->n && !err; i++) {
 		fill_conf(&v->conf[i], config, i);
 		tell_link_local(&v->conf[i], &config->vrrp[i]);
-		err = check_router(v, &config->vrrp[i], i, error, size);
+		err = check_router(&config->vrrp[i], &v->router[i].seen, error, size);
 	}
 	if (err)
 		goto err_close;
@@ -496,18 +527,27 @@ static struct addr primary_address(const struct node_vrrp *v, unsigned i)
 	return first;
 }
 
+static uint64_t link_until(struct node_vrrp *v, unsigned i)
+{
+	const struct link_state *seen = &v->router[i].seen;
+	uint64_t since_ns = holds_link_since(v->holds, v->conf[i].interface, seen->ifindex, seen->up, clock_mono_ns());
+
+	return since_ns && v->link_up_delay_s[i] ? since_ns + v->link_up_delay_s[i] * (uint64_t)CLOCK_NS_PER_S : 0;
+}
+
 /* Tells the engine if something is new. An interface that has gone is one without address and carrier. */
 static void follow_link(struct node_vrrp *v, unsigned i)
 {
 	struct router *router = &v->router[i];
 	struct vrrp_link link = { .ready = v->is_ready };
 
+	link.boot_until_ns = v->start_delay_s[i] ? holds_boot_until(v->holds, v->start_delay_s[i]) : 0;
 	link_read(v->conf[i].interface, &router->seen);
 	link.source = primary_address(v, i);
 	link.up = router->seen.up;
 	memcpy(link.mac, router->seen.mac, sizeof(link.mac));
-	if (router->told && addr_equal(&link.source, &router->link.source) && link.up == router->link.up &&
-	    link.ready == router->link.ready && memcmp(link.mac, router->link.mac, sizeof(link.mac)) == 0)
+	link.link_until_ns = link_until(v, i);
+	if (router->told && memcmp(&link, &router->link, sizeof(link)) == 0)
 		return;
 	router->link = link;
 	router->told = true;
@@ -524,6 +564,23 @@ static void follow_links(void *context)
 }
 
 /* ---- the loop's callbacks ---- */
+
+/* So that a successor knows which links were up all the time. */
+static void note_links(struct node_vrrp *v, uint64_t now_ns)
+{
+	uint32_t longest = 0, held_back;
+	int err;
+
+	for (unsigned i = 0; i < v->n; i++)
+		if (v->link_up_delay_s[i] > longest)
+			longest = v->link_up_delay_s[i];
+	if (!longest)
+		return;
+	err = holds_note(v->holds, longest, now_ns);
+	if (err && log_limit_pass(&v->links_log, now_ns, LOG_MS * (uint64_t)CLOCK_NS_PER_MS, &held_back))
+		log_warning("vrrp: the state of the links cannot be written down: %s; after a restart link_up_delay_s "
+			    "counts anew", strerror(-err));
+}
 
 static void note_last_words(struct node_vrrp *v)
 {
@@ -571,6 +628,23 @@ static void on_ready(struct loop_timer *timer, uint64_t now_ns)
 		loop_timer_start(v->parts.loop, timer, now_ns + READY_MS * CLOCK_NS_PER_MS);
 }
 
+/* What the engine works with no more; all at the end. */
+static void free_replaced(struct node_vrrp *v, bool all)
+{
+	struct given **at = &v->replaced;
+
+	while (*at) {
+		struct given *given = *at;
+
+		if (!all && vrrp_engine_conf_in_use(v->engine, given->router) != v->in_force[given->router]) {
+			at = &given->next;
+			continue;
+		}
+		*at = given->next;
+		free(given);
+	}
+}
+
 static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 {
 	struct node_vrrp *v = (struct node_vrrp *)((char *)timer - offsetof(struct node_vrrp, beat));
@@ -583,6 +657,8 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 	for (unsigned i = 0; i < v->n; i++)
 		judge_router(v, i, now_ns);
 	move_addresses(v);
+	note_links(v, now_ns);
+	free_replaced(v, false);
 	loop_timer_start(v->parts.loop, timer, now_ns + BEAT_MS * CLOCK_NS_PER_MS);
 }
 
@@ -591,6 +667,17 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 static struct health_condition *watch(struct node_vrrp *v, enum health_kind kind, const char *name)
 {
 	return health_add(v->parts.health, name, kind, 1, 1, false, v->parts.loop->now_ns);
+}
+
+/* NULL when the kernel has no copy. */
+static struct health_condition *watch_address(struct node_vrrp *v, const struct addr *address)
+{
+	char name[HEALTH_NAME_MAX], text[ADDR_TEXT_MAX];
+
+	if (!is_kernels(address))
+		return NULL;
+	snprintf(name, sizeof(name), "address:%s", addr_format(address, text, sizeof(text)));
+	return watch(v, HEALTH_NOTICE, name);
 }
 
 static bool is_first_on_interface(const struct node_vrrp *v, unsigned i)
@@ -605,17 +692,12 @@ static void add_router_conditions(struct node_vrrp *v, unsigned i)
 {
 	const struct vrrp_conf *conf = &v->conf[i];
 	struct router *router = &v->router[i];
-	char name[HEALTH_NAME_MAX], address[ADDR_TEXT_MAX];
+	char name[HEALTH_NAME_MAX];
 
 	snprintf(name, sizeof(name), "conflict:" VRRP_NAME, VRRP_NAME_OF(conf));
 	router->conflict = watch(v, HEALTH_NOTICE, name);
-	for (unsigned j = 0; j < conf->count; j++) {
-		if (!is_kernels(&conf->addresses[j]))
-			continue;
-		snprintf(name, sizeof(name), "address:%s",
-			 addr_format(&conf->addresses[j], address, sizeof(address)));
-		router->address[j] = watch(v, HEALTH_NOTICE, name);
-	}
+	for (unsigned j = 0; j < conf->count; j++)
+		router->address[j] = watch_address(v, &conf->addresses[j]);
 	if (!is_first_on_interface(v, i))
 		return;
 	snprintf(name, sizeof(name), "sysctl:%s", conf->interface);
@@ -652,8 +734,7 @@ static void on_thread_stop(void *context)
 
 static int open_engine(struct node_vrrp *v, char *error, size_t size)
 {
-	const struct vrrp_engine_conf conf = {
-		.router = v->conf,
+	struct vrrp_engine_conf conf = {
 		.n = v->n,
 		.leases = silence_leases(v->silence),
 		.health = v->parts.health,
@@ -664,7 +745,34 @@ static int open_engine(struct node_vrrp *v, char *error, size_t size)
 		.context = v,
 	};
 
+	v->first = calloc(v->n, sizeof(*v->first));
+	if (!v->first)
+		return log_fail(-ENOMEM, error, size, "virtual routers: %s", strerror(ENOMEM));
+	for (unsigned i = 0; i < v->n; i++) {
+		v->first[i] = v->conf[i];
+		v->in_force[i] = &v->first[i];
+	}
+	conf.router = v->first;
 	return vrrp_engine_open(&v->engine, &conf, error, size);
+}
+
+static const char *name_of(const struct node_vrrp *v, unsigned i, char name[ROUTER_NAME])
+{
+	snprintf(name, ROUTER_NAME, VRRP_NAME, VRRP_NAME_OF(&v->conf[i]));
+	return name;
+}
+
+/* Before the engine starts, so that nothing of a kept router is ever Active. */
+static void keep_standby(struct node_vrrp *v)
+{
+	char name[ROUTER_NAME];
+
+	for (unsigned i = 0; i < v->n; i++) {
+		if (!standby_has(v->standby, name_of(v, i, name)))
+			continue;
+		log_info("vrrp %s: in standby until it is resumed, as before", name);
+		vrrp_engine_release(v->engine, i);
+	}
 }
 
 static int watch_events(struct node_vrrp *v)
@@ -710,8 +818,13 @@ static int open_parts(struct node_vrrp *v, const struct config *config, char *er
 	if (err)
 		return err;
 	err = watch_events(v);
+	if (!err)
+		err = holds_open(&v->holds, config->control_socket);
 	if (err)
 		return log_fail(err, error, size, "virtual routers: %s", strerror(-err));
+	err = standby_open(&v->standby, config->control_socket);
+	if (err)
+		return log_fail(err, error, size, "the file of routers in standby: %s", strerror(-err));
 	for (unsigned i = 0; i < v->n; i++)
 		silence_receive(v->silence, &v->conf[i], v->router[i].seen.ifindex);
 	err = open_engine(v, error, size);
@@ -731,6 +844,7 @@ int node_vrrp_start(struct node_vrrp *v, struct selfcheck *selfcheck, struct tra
 	v->selfcheck = selfcheck;
 	v->tracks = tracks;
 	add_conditions(v);
+	keep_standby(v);
 	err = vrrp_engine_start(v->engine);
 	if (err)
 		return log_fail(err, error, size, "VRRP thread: %s", strerror(-err));
@@ -764,6 +878,18 @@ void node_vrrp_stop(struct node_vrrp *v)
 		move_groups(v, i, false);
 }
 
+/* What the engine has of router i is about to be replaced. */
+static void retire(struct node_vrrp *v, unsigned i)
+{
+	struct given *given = (struct given *)v->in_force[i];
+
+	if (!v->in_force[i] || v->in_force[i] == &v->first[i])
+		return;
+	given->router = i;
+	given->next = v->replaced;
+	v->replaced = given;
+}
+
 void node_vrrp_close(struct node_vrrp *v)
 {
 	if (!v)
@@ -780,6 +906,12 @@ void node_vrrp_close(struct node_vrrp *v)
 	resign_close(v->resign);
 	if (v->engine)
 		vrrp_engine_close(v->engine);
+	for (unsigned i = 0; i < v->n; i++)
+		retire(v, i);
+	free_replaced(v, true);
+	free(v->first);
+	holds_close(v->holds);
+	standby_close(v->standby);
 	silence_close(v->silence);
 	if (v->notify.fd >= 0)
 		close(v->notify.fd);
@@ -788,18 +920,135 @@ void node_vrrp_close(struct node_vrrp *v)
 
 /* ---- reload, commands, documents ---- */
 
-void node_vrrp_adopt(struct node_vrrp *v, const struct config *config)
+static bool has_same_addresses(const struct vrrp_conf *conf, const struct config_vrrp *from)
 {
-	for (unsigned i = 0; i < v->n; i++) {
-		const struct config_vrrp *from = &config->vrrp[i];
-		struct vrrp_conf *conf = &v->conf[i];
+	if (conf->count != from->addresses.n)
+		return false;
+	return memcmp(conf->addresses, from->addresses.item, conf->count * sizeof(conf->addresses[0])) == 0;
+}
 
-		atomic_store(&conf->priority, (uint8_t)from->priority);
-		atomic_store(&conf->preempt, from->preempt);
-		atomic_store(&conf->preempt_delay_ms, from->preempt_delay_s * 1000);
-		atomic_store(&conf->linger_ms, from->linger_ms);
-		atomic_store(&conf->weight_settle_ms, weight_settle_ms(config));
+int node_vrrp_prepare(const struct node_vrrp *v, const struct config *config, struct node_vrrp_plan **result, char *error,
+		      size_t size)
+{
+	struct node_vrrp_plan *plan = calloc(1, sizeof(*plan));
+	int err = plan ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; i < v->n && !err; i++) {
+		struct link_state link;
+
+		if (has_same_addresses(&v->conf[i], &config->vrrp[i]))
+			continue;
+		err = check_router(&config->vrrp[i], &link, error, size);
+		if (err)
+			goto err_discard;
+		plan->given[i] = calloc(1, sizeof(*plan->given[i]));
+		if (!plan->given[i]) {
+			err = -ENOMEM;
+			break;
+		}
+		fill_conf(&plan->given[i]->conf, config, i);
+		if (vrrp_is_ipv6(&plan->given[i]->conf) != vrrp_is_ipv6(&v->conf[i])) {
+			err = log_fail(-EINVAL, error, size, "%s: addresses of the other family need a restart",
+				       config->vrrp[i].where);
+			goto err_discard;
+		}
+		/* where a virtual MAC was not to be had it still is not */
+		plan->given[i]->conf.virtual_mac = v->conf[i].virtual_mac;
 	}
+	if (!err) {
+		*result = plan;
+		return 0;
+	}
+	log_fail(err, error, size, "virtual routers: %s", strerror(-err));
+
+err_discard:
+	node_vrrp_discard(plan);
+	return err;
+}
+
+void node_vrrp_discard(struct node_vrrp_plan *plan)
+{
+	for (unsigned i = 0; plan && i < VRRP_ROUTERS_MAX; i++)
+		free(plan->given[i]);
+	free(plan);
+}
+
+/* The engine reads the ones while it runs, control the others. */
+static void set_values(struct vrrp_conf *conf, const struct config_vrrp *from, uint32_t settle_ms)
+{
+	atomic_store(&conf->priority, (uint8_t)from->priority);
+	atomic_store(&conf->preempt, from->preempt);
+	atomic_store(&conf->preempt_delay_ms, from->preempt_delay_s * 1000);
+	atomic_store(&conf->linger_ms, from->linger_ms);
+	atomic_store(&conf->weight_settle_ms, settle_ms);
+}
+
+/* conf->count when it is not there. */
+static unsigned find_address(const struct vrrp_conf *conf, const struct addr *address)
+{
+	unsigned j = 0;
+
+	while (j < conf->count && !addr_equal(&conf->addresses[j], address))
+		j++;
+	return j;
+}
+
+static void drop_address(struct node_vrrp *v, unsigned i, unsigned j)
+{
+	move_address(v, i, j, false);
+	if (v->router[i].address[j])
+		health_remove(v->parts.health, v->router[i].address[j]);
+}
+
+/* From here on the kernel's copies, their conditions and the engine follow conf, which the filter and the workers know. */
+static void change_addresses(struct node_vrrp *v, unsigned i, struct given *given)
+{
+	const struct vrrp_conf *conf = &given->conf, old = v->conf[i];
+	struct router *router = &v->router[i], before = *router;
+	struct groups old_groups = router->groups;
+	char text[ADDR_TEXT_MAX];
+	int err;
+
+	for (unsigned j = 0; j < old.count; j++)
+		if (find_address(conf, &old.addresses[j]) == conf->count)
+			drop_address(v, i, j);
+	v->conf[i] = *conf;
+	router->groups.fd = -1;		/* the new ones are joined before the old ones are left */
+	for (unsigned j = 0; j < conf->count; j++) {
+		const struct addr *address = &conf->addresses[j];
+		unsigned k = find_address(&old, address);
+		bool is_new = k == old.count;
+
+		if (is_new && vip_clean(address, conf->interface))
+			log_warning("%s: %s, left by another program, cannot be removed", conf->interface,
+				    addr_format(address, text, sizeof(text)));
+		router->present[j] = !is_new && before.present[k];
+		router->wrong_ns[j] = is_new ? 0 : before.wrong_ns[k];
+		router->address[j] = is_new ? watch_address(v, address) : before.address[k];
+	}
+	move_groups(v, i, old_groups.fd >= 0);
+	groups_follow(&old_groups, conf, false);
+	retire(v, i);
+	v->in_force[i] = &given->conf;
+	err = vrrp_engine_configure(v->engine, i, &given->conf);
+	if (err)
+		log_error("vrrp " VRRP_NAME ": who asks for the new addresses is not heard: %s", VRRP_NAME_OF(conf),
+			  strerror(-err));
+}
+
+void node_vrrp_adopt(struct node_vrrp *v, const struct config *config, struct node_vrrp_plan *plan)
+{
+	adopt_delays(v, config);
+	for (unsigned i = 0; i < v->n; i++) {
+		if (plan->given[i])
+			change_addresses(v, i, plan->given[i]);
+		plan->given[i] = NULL;
+		set_values(&v->conf[i], &config->vrrp[i], weight_settle_ms(config));
+		set_values(v->in_force[i], &config->vrrp[i], weight_settle_ms(config));
+	}
+	node_vrrp_discard(plan);
+	move_addresses(v);
+	follow_links(v);
 }
 
 unsigned node_vrrp_count(const struct node_vrrp *v)
@@ -832,12 +1081,34 @@ void node_vrrp_counters(const struct node_vrrp *v, uint64_t counts[VMAC_COUNTERS
 	silence_counters(v->silence, counts);
 }
 
-void node_vrrp_release(struct node_vrrp *v, unsigned router)
+/* A router and the other members of its group: what is kept of one is kept of all. */
+static int keep_group(struct node_vrrp *v, unsigned router, bool on)
 {
-	vrrp_engine_release(v->engine, router);
+	const char *group = v->conf[router].group;
+	char name[ROUTER_NAME];
+	int err = 0;
+
+	for (unsigned i = 0; i < v->n && !err; i++)
+		if (i == router || (*group && strcmp(v->conf[i].group, group) == 0))
+			err = standby_set(v->standby, name_of(v, i, name), on);
+	return err;
 }
 
-void node_vrrp_resume(struct node_vrrp *v, unsigned router)
+int node_vrrp_release(struct node_vrrp *v, unsigned router, bool keep)
+{
+	vrrp_engine_release(v->engine, router);
+	return keep ? keep_group(v, router, true) : 0;
+}
+
+int node_vrrp_resume(struct node_vrrp *v, unsigned router)
 {
 	vrrp_engine_resume(v->engine, router);
+	return keep_group(v, router, false);
+}
+
+bool node_vrrp_is_kept(const struct node_vrrp *v, unsigned router)
+{
+	char name[ROUTER_NAME];
+
+	return standby_has(v->standby, name_of(v, router, name));
 }

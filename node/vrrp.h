@@ -26,6 +26,7 @@ struct lease_page;
 struct loop;
 struct node_vrrp;
 struct node_vrrp_event;
+struct node_vrrp_plan;
 struct selfcheck;
 struct steer;
 struct tracks;
@@ -60,8 +61,14 @@ int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, struct 
 void node_vrrp_stop(struct node_vrrp *vrrp);
 void node_vrrp_close(struct node_vrrp *vrrp);
 
-/* After a reload: priority, preempt, preempt_delay_s, linger_ms. */
-void node_vrrp_adopt(struct node_vrrp *vrrp, const struct config *config);
+/* A reload's first phase, in a thread of its own: checks other addresses against those of the interfaces, as the start does,
+ * and changes nothing. 0 or -errno with error. */
+int node_vrrp_prepare(const struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan **plan, char *error,
+		      size_t size);
+void node_vrrp_discard(struct node_vrrp_plan *plan);	/* accepts NULL */
+/* Its second: priority, preempt, the delays, linger_ms and addresses. After the data plane has taken the configuration
+ * over; frees the plan. */
+void node_vrrp_adopt(struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan *plan);
 
 /* ---- for commands and documents ---- */
 
@@ -78,8 +85,11 @@ void node_vrrp_counters(const struct node_vrrp *vrrp, uint64_t counts[VMAC_COUNT
 /* 0 when it has died. */
 int node_vrrp_guard_pid(const struct node_vrrp *vrrp);
 
-void node_vrrp_release(struct node_vrrp *vrrp, unsigned router);
-void node_vrrp_resume(struct node_vrrp *vrrp, unsigned router);
+/* Standby of a router and its group; keep: it outlives the process. -errno: it is in standby, but that is not written. */
+int node_vrrp_release(struct node_vrrp *vrrp, unsigned router, bool keep);
+int node_vrrp_resume(struct node_vrrp *vrrp, unsigned router);
+/* Will it be in standby after a restart? */
+bool node_vrrp_is_kept(const struct node_vrrp *vrrp, unsigned router);
 
 struct node_vrrp_event {
 	struct vrrp_transition transition;

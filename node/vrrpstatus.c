@@ -107,7 +107,9 @@ static json_t *brief_object(const struct node *node, unsigned i, const struct vr
 	document_count(object, "effective_priority", s->effective_priority);
 	document_flag(object, "released", s->released);
 	document_flag(object, "lingering", s->lingering);
+	document_text(object, "group", conf->group);
 	document_text(object, "missing", s->waiting ? s->missing : "");
+	document_flag(object, "kept", node_vrrp_is_kept(node->vrrp, i));
 	document_flag(object, "dead_man", node_vrrp_dead_man(node->vrrp, i));
 	return object;
 }
@@ -132,6 +134,8 @@ static json_t *router_object(const struct node *node, unsigned i, uint64_t now_n
 	put_addr(object, "source", &s.source);
 	json_object_set_new(object, "peer", peer_object(&s.peer, now_ns));
 	json_object_set_new(object, "other", peer_object(&s.other, now_ns));
+	document_flag(object, "group_waits", s.group_waits);
+	document_text(object, "owners", s.owners);
 	document_text(object, "conflict", s.conflict);
 	document_text(object, "stranger", s.stranger);
 	document_count(object, "cadence_worst_us", s.cadence_worst_ns / CLOCK_NS_PER_US);

@@ -754,7 +754,8 @@ static void reload_of_virtual_routers(void **state)
 		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", "vrrp[1].vrid, vrrp[1].announce" },
 		{ "vrid = 52", "vrid = 52; last_resort = false; foreign_subnet = true",
 		  "vrrp[1].last_resort, vrrp[1].foreign_subnet" },
-		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]", "vrrp[0].addresses" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]; start_delay_s = 60; link_up_delay_s = 30", NULL },
+		{ "vrid = 52", "vrid = 52; group = \"a\"", "vrrp[1].group" },
 		{ "[ \"192.0.2.100\" ]; },\n\t{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
 		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", "vrrp" },
 	};
@@ -845,7 +846,7 @@ int main(void)
 		CASE("tracks and the hook: values and defaults, a command as text and as a list", tracks_and_hook),
 		CASE("tracks and hooks that cannot be are refused with line and range", mistakes_of_tracks),
 		CASE("tracks and hooks need a virtual router", tracks_need_virtual_routers),
-		CASE("V175 a reload may change priority, preempt, preempt_delay_s and linger_ms only",
+		CASE("V175 a reload may change priority, preempt, the delays, linger_ms and addresses only",
 		     reload_of_virtual_routers),
 		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),
 		CASE("a file that is missing or none is refused", files_that_cannot_be_read),
