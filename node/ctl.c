@@ -286,6 +286,7 @@ static bool ask_query(const struct arguments *a, json_t *request)
 
 static void ask_order(const char *action, const char *router, bool keep, json_t *request)
 {
+	json_object_set_new(request, "command", json_string("vrrp"));
 	json_object_set_new(request, "action", json_string(action));
 	if (router)
 		json_object_set_new(request, "router", json_string(router));

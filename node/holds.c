@@ -139,13 +139,15 @@ static struct held_link *find_link(struct holds *holds, const char *interface)
 	return link;
 }
 
-uint64_t holds_link_since(struct holds *holds, const char *interface, unsigned ifindex, bool up, uint64_t now_ns)
+uint64_t holds_link_since(struct holds *holds, const char *interface, unsigned ifindex, bool up, bool doubt,
+			  uint64_t now_ns)
 {
 	struct held_link *link = find_link(holds, interface);
 	uint32_t changes = read_changes(holds, ifindex);
 	bool was_up = link->up || !link->seen;
+	bool is_new = changes != link->changes || ifindex != link->ifindex || (up && !was_up);
 
-	if (changes != link->changes || ifindex != link->ifindex || (up && !was_up))
+	if (is_new && (link->seen || doubt))
 		link->since_ns = now_ns;
 	link->ifindex = ifindex;
 	link->changes = changes;

@@ -21,9 +21,10 @@ void holds_close(struct holds *holds);		/* accepts NULL */
 /* CLOCK_MONOTONIC at which the machine is up for delay_s. */
 uint64_t holds_boot_until(const struct holds *holds, uint32_t delay_s);
 
-/* The link of interface as last read. Returns since when it is up, CLOCK_MONOTONIC; 0: since before this daemon. Call it
- * at every sign of a change. */
-uint64_t holds_link_since(struct holds *holds, const char *interface, unsigned ifindex, bool up, uint64_t now_ns);
+/* The link of interface as last read. Returns since when it is up, CLOCK_MONOTONIC; 0: since before this daemon, as far as
+ * is known. The first time doubt makes it now. Call it at every sign of a change. */
+uint64_t holds_link_since(struct holds *holds, const char *interface, unsigned ifindex, bool up, bool doubt,
+			  uint64_t now_ns);
 
 /* Writes down what is so for a successor, if it differs from what is there: links that are past their hold. 0 or -errno. */
 int holds_note(struct holds *holds, uint32_t delay_s, uint64_t now_ns);

@@ -882,6 +882,8 @@ static const struct {
 	{ "query", render_query },
 	{ "check", render_check },
 	{ "vrrp", render_vrrp },
+	{ "standby", render_vrrp },
+	{ "resume", render_vrrp },
 	{ "history", render_history },
 	{ "reload", render_reload },
 };

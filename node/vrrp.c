@@ -527,10 +527,22 @@ static struct addr primary_address(const struct node_vrrp *v, unsigned i)
 	return first;
 }
 
+static uint32_t longest_link_up_delay_s(const struct node_vrrp *v)
+{
+	uint32_t longest = 0;
+
+	for (unsigned i = 0; i < v->n; i++)
+		if (v->link_up_delay_s[i] > longest)
+			longest = v->link_up_delay_s[i];
+	return longest;
+}
+
+/* A delay that a reload brings does not take down what has long been up. */
 static uint64_t link_until(struct node_vrrp *v, unsigned i)
 {
 	const struct link_state *seen = &v->router[i].seen;
-	uint64_t since_ns = holds_link_since(v->holds, v->conf[i].interface, seen->ifindex, seen->up, clock_mono_ns());
+	uint64_t since_ns = holds_link_since(v->holds, v->conf[i].interface, seen->ifindex, seen->up,
+					     longest_link_up_delay_s(v) > 0, clock_mono_ns());
 
 	return since_ns && v->link_up_delay_s[i] ? since_ns + v->link_up_delay_s[i] * (uint64_t)CLOCK_NS_PER_S : 0;
 }
@@ -568,12 +580,9 @@ static void follow_links(void *context)
 /* So that a successor knows which links were up all the time. */
 static void note_links(struct node_vrrp *v, uint64_t now_ns)
 {
-	uint32_t longest = 0, held_back;
+	uint32_t longest = longest_link_up_delay_s(v), held_back;
 	int err;
 
-	for (unsigned i = 0; i < v->n; i++)
-		if (v->link_up_delay_s[i] > longest)
-			longest = v->link_up_delay_s[i];
 	if (!longest)
 		return;
 	err = holds_note(v->holds, longest, now_ns);

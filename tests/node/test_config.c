@@ -486,6 +486,17 @@ static void mistakes_of_virtual_routers(void **state)
 		  "good:11: vrrp[1].vrid: 51 is the number of vrrp[0] on eth0 too, must be another one of 1-255" },
 		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth1\"; vrid = 52",
 		  "good:11: vrrp[1].interface: \"eth1\" has side \"server\" in interfaces[1], must be \"client\" or \"both\"" },
+		{ "vrid = 51; priority = 250; interval_cs = 10;\n\t  addresses = [ \"192.0.2.100\" ]; },\n\t{ interface",
+		  "vrid = 51; group = \"a\"; priority = 250; interval_cs = 10;\n\t  addresses = [ \"192.0.2.100\" ]; },\n\t"
+		  "{ group = \"a\"; priority = 200; interface",
+		  "good:11: vrrp[1].priority: differs from vrrp[0], must be the same in group \"a\"" },
+		{ "vrid = 51; priority = 250; interval_cs = 10;\n\t  addresses = [ \"192.0.2.100\" ]; },\n\t{ interface",
+		  "vrid = 51; group = \"a\";\n\t  addresses = [ \"192.0.2.100\" ]; },\n\t"
+		  "{ group = \"a\"; preempt = false; interface",
+		  "good:11: vrrp[1].preempt: differs from vrrp[0], must be the same in group \"a\"" },
+		{ "vrid = 52", "start_delay_s = 3601; link_up_delay_s = -1; vrid = 52",
+		  "good:11: vrrp[1].start_delay_s: 3601 is out of range, must be a number 0-3600 s\n"
+		  "good:11: vrrp[1].link_up_delay_s: -1 is out of range, must be a number 0-3600 s" },
 		{ "{ name = \"eth0\";", "{ name = \"eth0\"; vlan = 4095;",
 		  "good:3: interfaces[0].vlan: 4095 is out of range, must be a number 0-4094" },
 		{ "{ name = \"eth0\";", "{ name = \"eth0\"; vlan = 100;",
