@@ -35,7 +35,7 @@ static struct {
 	/* the kernel */
 	struct link_state link;
 	int link_err, clean_err, vip_err;
-	bool on_device[2];			/* 192.0.2.100 and .101, or 2001:db8::65, on the TAP device */
+	bool on_device[4];			/* 192.0.2.100 to .103, or 2001:db8::65, on the TAP device */
 	unsigned vip_calls;
 	void (*on_change)(void *context);
 	void *on_change_context;
@@ -45,7 +45,7 @@ static struct {
 	unsigned rewrites;
 	struct lease_page filter_page, tcx_page;
 	/* engine and self-check */
-	const struct vrrp_conf *conf;
+	const struct vrrp_conf *conf, *configured, *in_use;	/* the last two: of router 0 */
 	struct lease_page *engine_page;
 	int notify_fd;
 	struct vrrp_status status[2];
@@ -314,7 +314,7 @@ bool sysctls_check(const char *interface, unsigned families, char *text, size_t 
 
 int groups_follow(struct groups *groups, const struct vrrp_conf *conf, bool wanted)
 {
-	bool *in = &world.in_groups[conf->vrid - 51];
+	bool *in = &world.in_groups[conf->vrid ? conf->vrid - 51 : 0];	/* 0: closed before it was filled */
 
 	(void)groups;
 	if (!world.groups_err || !wanted)
@@ -361,6 +361,21 @@ void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct 
 	(void)engine;
 	world.told[router] = *link;
 	world.tellings++;
+}
+
+int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)
+{
+	(void)engine;
+	assert_int_equal(router, 0);
+	world.configured = conf;
+	return 0;
+}
+
+const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	assert_int_equal(router, 0);
+	return world.in_use;
 }
 
 void vrrp_engine_release(struct vrrp_engine *engine, unsigned router)
@@ -492,6 +507,15 @@ static bool failed_within(const char *name, unsigned ms)
 
 /* ---- cases ---- */
 
+static void reload(void)
+{
+	struct node_vrrp_plan *plan;
+	char error[256] = "";
+
+	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), 0);
+	node_vrrp_adopt(vrrp, &config, plan);
+}
+
 static void configuration_reaches_the_engine(void **state)
 {
 	(void)state;
@@ -508,7 +532,8 @@ static void configuration_reaches_the_engine(void **state)
 	routers[0].preempt = false;
 	routers[0].preempt_delay_s = 1;
 	routers[0].linger_ms = 2;
-	node_vrrp_adopt(vrrp, &config);
+	reload();
+	assert_null(world.configured);
 	assert_int_equal(world.conf[0].priority, 9);
 	assert_false(world.conf[0].preempt);
 	assert_int_equal(world.conf[0].preempt_delay_ms, 1000);
@@ -768,6 +793,75 @@ static void why_the_priority_is_lower(void **state)
 	assert_string_equal(node_vrrp_why(vrrp, &(struct vrrp_status){ .weights = 1 }, text, 8), "routes:");
 }
 
+static bool has_condition(const char *name)
+{
+	for (unsigned i = 0; i < HEALTH_MAX; i++)
+		if (health.conditions[i].in_use && strcmp(health.conditions[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Twice, the second time before the engine has taken the first one up: nothing is freed under it. */
+static void addresses_change_by_reload(void **state)
+{
+	struct addr list[2];
+	const struct vrrp_conf *first;
+
+	(void)state;
+	start_on(true);
+	world.in_use = &world.conf[0];
+	world.status[0].state = VRRP_ACTIVE;
+	ring();
+	assert_true(world.on_device[0]);
+	list[0] = addresses[0];
+	addr_parse("192.0.2.103", &list[1]);
+	routers[0].addresses.item = list;
+	routers[0].addresses.n = 2;
+	routers[0].priority = 7;
+	reload();
+	first = world.configured;
+	assert_int_equal(first->count, 2);
+	assert_int_equal(first->priority, 7);
+	assert_int_equal(first->lease, 0);
+	assert_true(first->virtual_mac);
+	assert_true(world.on_device[0] && world.on_device[3]);
+	assert_true(has_condition("address:192.0.2.103") && has_condition("address:192.0.2.100"));
+	assert_int_equal(node_vrrp_conf(vrrp, 0)->count, 2);
+
+	routers[0].addresses.item = &list[1];
+	routers[0].addresses.n = 1;
+	reload();
+	assert_ptr_not_equal(world.configured, first);
+	assert_false(world.on_device[0]);
+	assert_true(world.on_device[3]);
+	assert_false(has_condition("address:192.0.2.100"));
+	turn_for(600);
+	assert_int_equal(first->count, 2);
+	world.in_use = world.configured;
+	turn_for(600);
+	routers[0].priority = 8;
+	reload();
+	assert_int_equal(world.configured->priority, 8);
+	assert_true(world.on_device[3]);
+}
+
+static void addresses_that_no_reload_takes(void **state)
+{
+	struct node_vrrp_plan *plan = NULL;
+	char error[256] = "";
+
+	(void)state;
+	start_on(true);
+	addr_parse("198.51.100.1", &addresses[0]);
+	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EADDRNOTAVAIL);
+	assert_non_null(strstr(error, "conf:9: vrrp[0]: 198.51.100.1 lies in no subnet"));
+	addr_parse("fe80::1", &addresses[0]);
+	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "conf:9: vrrp[0]: addresses of the other family need a restart");
+	assert_null(plan);
+	assert_null(world.configured);
+}
+
 /* Who reads the leases, and what is left of the virtual MAC. */
 static void every_way_to_keep_silent(void **state)
 {
@@ -820,6 +914,8 @@ int main(void)
 		CASE_IN_WORLD("conditions: address, conflict, settings, guard; no fault among them", conditions_tell),
 		CASE_IN_WORLD("the history keeps the last hundred, with what was behind them", history_keeps_the_last_hundred),
 		CASE_IN_WORLD("V165 why the priority is lower than configured", why_the_priority_is_lower),
+		CASE_IN_WORLD("V176 a reload changes the addresses of a virtual router", addresses_change_by_reload),
+		CASE_IN_WORLD("V177 but not to those that cannot be", addresses_that_no_reload_takes),
 		CASE_IN_WORLD("dead-man and virtual MAC with and without filter and tcx", every_way_to_keep_silent),
 	};
 
