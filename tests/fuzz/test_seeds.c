@@ -17,6 +17,9 @@
 #define LLVMFuzzerTestOneInput fuzz_answer
 #include "tests/fuzz/fuzz_answer.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_inquiry
+#include "tests/fuzz/fuzz_inquiry.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_opt
 #include "tests/fuzz/fuzz_opt.c"
 #undef LLVMFuzzerTestOneInput
@@ -38,7 +41,8 @@ static const struct {
 	const char *folder;
 	int (*run)(const uint8_t *data, size_t size);
 } fuzzers[] = {
-	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_opt", fuzz_opt },
+	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_inquiry", fuzz_inquiry },
+	{ "fuzz_opt", fuzz_opt },
 	{ "fuzz_packet", fuzz_packet }, { "fuzz_query", fuzz_query },
 	{ "fuzz_ttl", fuzz_ttl },
 };
