@@ -314,12 +314,13 @@ bool sysctls_check(const char *interface, unsigned families, char *text, size_t 
 
 int groups_follow(struct groups *groups, const struct vrrp_conf *conf, bool wanted)
 {
-	bool *in = &world.in_groups[conf->vrid ? conf->vrid - 51 : 0];	/* 0: closed before it was filled */
-
-	(void)groups;
-	if (!world.groups_err || !wanted)
-		*in = wanted && vrrp_is_ipv6(conf);
-	return wanted ? world.groups_err : 0;
+	if (wanted == (groups->fd >= 0))
+		return 0;
+	if (wanted && world.groups_err)
+		return world.groups_err;
+	groups->fd = wanted ? 0 : -1;
+	world.in_groups[conf->vrid - 51] = wanted && vrrp_is_ipv6(conf);
+	return 0;
 }
 
 bool selfcheck_proved(const struct selfcheck *check)
