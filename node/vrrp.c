@@ -1121,3 +1121,13 @@ bool node_vrrp_is_kept(const struct node_vrrp *v, unsigned router)
 
 	return standby_has(v->standby, name_of(v, router, name));
 }
+
+void node_vrrp_second(struct node_vrrp *v, unsigned router, const struct vrrp_second *second)
+{
+	vrrp_engine_second(v->engine, router, second);
+}
+
+uint64_t node_vrrp_sent_ns(const struct node_vrrp *v, unsigned router)
+{
+	return vrrp_engine_sent_ns(v->engine, router);
+}

@@ -85,6 +85,10 @@ void node_vrrp_counters(const struct node_vrrp *vrrp, uint64_t counts[VMAC_COUNT
 /* 0 when it has died. */
 int node_vrrp_guard_pid(const struct node_vrrp *vrrp);
 
+/* What the peer says of the router by the second path; and when its last advertisement was sent here. */
+void node_vrrp_second(struct node_vrrp *vrrp, unsigned router, const struct vrrp_second *second);
+uint64_t node_vrrp_sent_ns(const struct node_vrrp *vrrp, unsigned router);
+
 /* Standby of a router and its group; keep: it outlives the process. -errno: it is in standby, but that is not written. */
 int node_vrrp_release(struct node_vrrp *vrrp, unsigned router, bool keep);
 int node_vrrp_resume(struct node_vrrp *vrrp, unsigned router);

@@ -450,6 +450,13 @@ void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct 
 	ring_bell(engine->wake_fd);
 }
 
+void vrrp_engine_second(struct vrrp_engine *engine, unsigned router, const struct vrrp_second *second)
+{
+	struct vrrp_instance *it = &engine->instances[router];
+
+	vrrp_cell_write(&it->second_cell, it->second_words, second, sizeof(*second));
+}
+
 int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)
 {
 	const struct vrrp_conf *here[VRRP_ROUTERS_MAX];
@@ -506,6 +513,11 @@ void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp
 
 	while (!vrrp_cell_read(&it->status_cell, it->status_words, status, sizeof(*status)))
 		sched_yield();
+}
+
+uint64_t vrrp_engine_sent_ns(const struct vrrp_engine *engine, unsigned router)
+{
+	return atomic_load_explicit(&engine->instances[router].sent_word, memory_order_acquire);
 }
 
 unsigned vrrp_engine_transitions(struct vrrp_engine *engine, struct vrrp_transition *out, unsigned max,

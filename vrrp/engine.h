@@ -84,6 +84,9 @@ const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine
 void vrrp_engine_release(struct vrrp_engine *engine, unsigned router);
 void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router);
 
+/* What the peer says of this virtual router by the second path: without a bell, the timers look when they are due. */
+void vrrp_engine_second(struct vrrp_engine *engine, unsigned router, const struct vrrp_second *second);
+
 /* ---- what it publishes; control thread reads a consistent copy ---- */
 
 struct vrrp_status {
@@ -96,11 +99,13 @@ struct vrrp_status {
 	char cause[128];
 	uint8_t priority, effective_priority, weights;
 	bool demoted, holding;		/* last resort; preemption held off */
+	bool held;			/* would be Active, but the second path says that the peer is */
+	uint64_t held_from_ns;
 	uint64_t preempt_from_ns;
 	struct addr source;
 	struct vrrp_peer peer, other;
 	uint64_t transitions, became_active, sent, sent_release, send_errors, heard, heard_release, missed,
-		 two_actives, interval_errors, address_list_errors, late, lapsed, announcements, arp_requests,
+		 two_actives, holds, interval_errors, address_list_errors, late, lapsed, announcements, arp_requests,
 		 arp_replies, arp_limited;	/* of IPv6: of neighbour discovery */
 	uint64_t rejected[VRRP_REJECTS];
 	uint64_t foreign;		/* advertisements the socket filter kept away: other VRID or TTL */
@@ -112,6 +117,8 @@ struct vrrp_status {
 	bool realtime;			/* SCHED_FIFO obtained */
 };
 void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status);
+/* When the last advertisement that extended the lease was sent, to the moment; 0 = none yet. */
+uint64_t vrrp_engine_sent_ns(const struct vrrp_engine *engine, unsigned router);
 
 /* Transitions since the last call, oldest first. Returns how many were written (at most max); lost ones are
  * counted in *lost. Control thread. */

@@ -14,6 +14,9 @@
  *  - After a failure of our own (start, fault, lapse) we do not preempt for a while; a silent or releasing
  *    peer is still replaced at once.
  *  - A group (sync.h). Its members' timers say that the peer is silent; the group takes, when all of them say so.
+ *  - The second path. Silence here is no proof that the peer is gone if the peer says, by another way, that it has sent
+ *    what we did not hear: then this LAN is faulty, and two Actives would be worse than one. It must have said so of
+ *    advertisements later than the last one that came; so a peer that dies, or resigns, is never waited for.
  */
 #include "vrrp/fsm.h"
 
@@ -23,7 +26,10 @@
 #include "base/clock.h"
 #include "vrrp/sync.h"
 
-enum { ANSWER_GAP_NS = 10 * CLOCK_NS_PER_MS };	/* a stranger must not make us flood */
+enum {
+	ANSWER_GAP_NS = 10 * CLOCK_NS_PER_MS,	/* a stranger must not make us flood */
+	WAIT_NS = 100 * CLOCK_NS_PER_MS,	/* between looks at the second path, or an interval */
+};
 
 static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 	[VRRP_INITIALIZE] = {
@@ -38,6 +44,7 @@ static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 		[VRRP_EV_PEER_BETTER]	= { VRRP_STAY, VRRP_ACT_WATCH_PEER },
 		[VRRP_EV_LATE]		= { VRRP_STAY, VRRP_ACT_WATCH_BRIEFLY },
 		[VRRP_EV_GROUP_DOWN]	= { VRRP_INITIALIZE, VRRP_ACT_STOP_TIMERS },
+		[VRRP_EV_PEER_ELSEWHERE] = { VRRP_STAY, VRRP_ACT_WAIT },
 	},
 	[VRRP_ACTIVE] = {
 		[VRRP_EV_RELEASE]	= { VRRP_INITIALIZE, VRRP_ACT_LINGER | VRRP_ACT_STOP_TIMERS |
@@ -99,6 +106,7 @@ const char *vrrp_event_name(enum vrrp_event event)
 		[VRRP_EV_GROUP_LOST] = "group-lost",
 		[VRRP_EV_GROUP_FAILED] = "group-failed",
 		[VRRP_EV_GROUP_DOWN] = "group-down",
+		[VRRP_EV_PEER_ELSEWHERE] = "peer-elsewhere",
 	};
 
 	return names[event];
@@ -208,6 +216,17 @@ static uint16_t expected_interval_cs(const struct vrrp_router *router)
 	return last > own ? last : own;
 }
 
+/* Not beyond the end of what is known by the second path. */
+static void start_wait(struct vrrp_router *router, uint64_t now_ns)
+{
+	uint64_t interval = vrrp_interval_ns(router->active_interval_cs);
+	uint64_t due = now_ns + (interval < WAIT_NS ? interval : WAIT_NS);
+
+	if (router->second.until_ns > now_ns && router->second.until_ns < due)
+		due = router->second.until_ns;
+	router->down_due_ns = due;
+}
+
 static void hold_off(struct vrrp_router *router, uint64_t now_ns)
 {
 	router->preempt_from_ns = now_ns + (uint64_t)router->conf->preempt_delay_ms * CLOCK_NS_PER_MS;
@@ -247,6 +266,8 @@ static void run_actions(struct vrrp_router *router, unsigned actions, enum vrrp_
 			hold_off(router, now_ns);
 		router->planned = false;
 	}
+	if (actions & VRRP_ACT_WAIT)
+		start_wait(router, now_ns);
 }
 
 /* The peer is silent and we cannot speak either: no lease without an advertisement. Try again an interval later,
@@ -276,6 +297,8 @@ static void apply(struct vrrp_router *router, enum vrrp_event event, const char 
 		router->left_by = event;
 	router->state = step->next;
 	router->since_ns = now_ns;
+	router->held_from_ns = 0;
+	router->held = false;
 	router->transitions++;
 	router->became_active += router->state == VRRP_ACTIVE;
 	router->lapsed += event == VRRP_EV_LAPSED;
@@ -390,6 +413,8 @@ static void note_peer(struct vrrp_router *router, const struct vrrp_advert *adve
 		.interval_differs = advert->interval_cs != conf->interval_cs,
 		.priority_equal = advert->priority == conf->priority,
 	};
+	router->held_from_ns = 0;
+	router->held = false;
 	router->heard++;
 	router->heard_release += advert->priority == VRRP_PRIORITY_RELEASE;
 	router->interval_errors += peer->interval_differs;
@@ -485,6 +510,30 @@ void vrrp_router_take(struct vrrp_router *router, uint64_t now_ns)
 	vrrp_router_event(router, VRRP_EV_PEER_SILENT, cause, now_ns);
 }
 
+/* Has the peer, as a healthy Active, sent an advertisement that should have been heard here and was not? */
+static bool is_elsewhere(const struct vrrp_router *router, uint64_t now_ns)
+{
+	const struct vrrp_second *second = &router->second;
+	uint64_t heard_ns = router->peer.heard_ns > router->since_ns ? router->peer.heard_ns : router->since_ns;
+
+	return now_ns < second->until_ns &&
+	       second->sent_ns > heard_ns + vrrp_interval_ns(router->active_interval_cs) / 2;
+}
+
+/* Counts and bounds the waiting. */
+static bool must_wait(struct vrrp_router *router, uint64_t now_ns)
+{
+	bool elsewhere = is_elsewhere(router, now_ns);
+
+	if (elsewhere && !router->held_from_ns) {
+		router->held_from_ns = now_ns;
+		router->holds++;
+	}
+	router->held = elsewhere &&
+		       now_ns - router->held_from_ns < router->second.hold_ms * (uint64_t)CLOCK_NS_PER_MS;
+	return router->held;
+}
+
 static void down_timer_fired(struct vrrp_router *router, uint64_t now_ns)
 {
 	uint64_t late = now_ns - router->down_due_ns;
@@ -496,6 +545,10 @@ static void down_timer_fired(struct vrrp_router *router, uint64_t now_ns)
 			router->down_rearmed = true;
 			return;
 		}
+	}
+	if (must_wait(router, now_ns)) {
+		vrrp_router_event(router, VRRP_EV_PEER_ELSEWHERE, "", now_ns);
+		return;
 	}
 	if (!router->sync) {
 		vrrp_router_take(router, now_ns);
@@ -519,6 +572,11 @@ uint64_t vrrp_router_due(const struct vrrp_router *router)
 	if (router->adver_due_ns)
 		return router->adver_due_ns;
 	return router->down_due_ns ? router->down_due_ns : UINT64_MAX;
+}
+
+void vrrp_router_second(struct vrrp_router *router, const struct vrrp_second *second)
+{
+	router->second = *second;
 }
 
 void vrrp_router_weights(struct vrrp_router *router, uint8_t weights, uint64_t now_ns)

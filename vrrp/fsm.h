@@ -33,6 +33,7 @@ enum vrrp_event {
 	VRRP_EV_GROUP_LOST,		/* follows a better peer */
 	VRRP_EV_GROUP_FAILED,		/* lapsed, or cannot speak */
 	VRRP_EV_GROUP_DOWN,		/* lacks something that it needs */
+	VRRP_EV_PEER_ELSEWHERE,		/* Active_Down_Timer, but the peer is Active by the second path: this LAN is faulty */
 	VRRP_EVENTS
 };
 const char *vrrp_event_name(enum vrrp_event event);
@@ -50,6 +51,7 @@ enum vrrp_action {
 	VRRP_ACT_WATCH_PEER = 1 << 8,	/* Active_Down_Timer = Active_Down_Interval of the interval heard */
 	VRRP_ACT_WATCH_BRIEFLY = 1 << 9,/* Active_Down_Timer = Skew_Time */
 	VRRP_ACT_HOLD_OFF = 1 << 10,	/* no preemption for preempt_delay_ms, except after a planned release */
+	VRRP_ACT_WAIT = 1 << 11,	/* Active_Down_Timer fires again soon */
 };
 
 struct vrrp_step {
@@ -130,6 +132,13 @@ struct vrrp_peer {
 	bool addresses_differ, interval_differs, priority_equal;
 };
 
+/* What the peer says of this virtual router by another way than this LAN. All zero: nothing. */
+struct vrrp_second {
+	uint64_t sent_ns;			/* when, by our clock, it sent its last advertisement as a healthy Active */
+	uint64_t until_ns;			/* nothing of this counts any more from here on */
+	uint64_t hold_ms;			/* a Backup stays one for this reason so long at most */
+};
+
 struct vrrp_router {
 	const struct vrrp_conf *conf;
 	const struct vrrp_actions *actions;
@@ -148,6 +157,9 @@ struct vrrp_router {
 	bool silent;				/* it has run out, and the group decides */
 	bool refused;				/* the last advertisement was not sent */
 	enum vrrp_event left_by;		/* what ended the last time as Active */
+	struct vrrp_second second;
+	uint64_t held_from_ns;			/* Backup, and would be Active but for second; 0 = not */
+	bool held;				/* still: hold_ms are not over */
 	uint64_t preempt_from_ns;		/* no preemption before */
 	uint64_t answered_ns;			/* last immediate answer to a peer */
 	uint64_t conflict_ns;			/* last sign of two Actives */
@@ -160,6 +172,7 @@ struct vrrp_router {
 		 interval_errors, address_list_errors, late, lapsed;
 	uint64_t two_actives;			/* times it began: a loser heard while Active, or two in turn */
 	uint64_t missed;			/* advertisements of the Active that did not come, while Backup */
+	uint64_t holds;				/* times that second began to keep it Backup */
 	uint64_t rejected[VRRP_REJECTS];	/* the engine's */
 	char cause[128];			/* of the last transition */
 };
@@ -193,13 +206,17 @@ void vrrp_router_heard(struct vrrp_router *router, const struct vrrp_advert *adv
 /*
  * Acts on timers that are due at now_ns. Once in every turn, after the socket was drained. Lateness (VRRP_EV_LATE): a
  * Backup more than one interval late listens for Skew_Time more, once; an Active late by its down interval listens
- * like one that has lapsed.
+ * like one that has lapsed. A Backup whose peer is silent here, but has sent advertisements that were not heard, as the
+ * second path says, waits (VRRP_EV_PEER_ELSEWHERE) until it hears one, second says so no more, or hold_ms are over.
  */
 void vrrp_router_timers(struct vrrp_router *router, uint64_t now_ns);
 /* When vrrp_router_timers() is due next; UINT64_MAX = not. */
 uint64_t vrrp_router_due(const struct vrrp_router *router);
 /* For its group: raises VRRP_EV_PEER_SILENT with what is known of the peer as the cause. */
 void vrrp_router_take(struct vrrp_router *router, uint64_t now_ns);
+
+/* News of the second path; the timers act on it. */
+void vrrp_router_second(struct vrrp_router *router, const struct vrrp_second *second);
 
 /* Sum of weights changed: skew follows; a running down timer is shortened, never extended. A priority that rises
  * is not used to preempt for preempt_delay_ms. */

@@ -100,6 +100,7 @@ static void note_cadence(struct vrrp_instance *it, bool take, uint64_t sent_ns)
 	if (!take && gap > it->cadence_worst_ns)
 		it->cadence_worst_ns = gap;
 	it->last_sent_ns = sent_ns;
+	atomic_store_explicit(&it->sent_word, sent_ns, memory_order_release);
 }
 
 static bool advertise(struct vrrp_router *router, uint8_t priority, bool take, uint64_t now_ns)
@@ -222,6 +223,15 @@ bool vrrp_instance_owns(struct vrrp_instance *it)
 
 /* ---- timers ---- */
 
+/* Found half written: what was read before goes on to count. */
+static void read_second(struct vrrp_instance *it)
+{
+	struct vrrp_second second;
+
+	if (vrrp_cell_read(&it->second_cell, it->second_words, &second, sizeof(second)))
+		vrrp_router_second(&it->router, &second);
+}
+
 static void probe(struct vrrp_instance *it)
 {
 	it->probe_ns = 0;
@@ -231,6 +241,7 @@ static void probe(struct vrrp_instance *it)
 
 void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns)
 {
+	read_second(it);
 	vrrp_router_timers(&it->router, now_ns);
 	if (it->probe_ns && now_ns >= it->probe_ns)
 		probe(it);
@@ -491,6 +502,8 @@ static void fill_status(const struct vrrp_instance *it, struct vrrp_status *stat
 		.demoted = r->demoted,
 		.holding = r->conf->preempt && now_ns < r->preempt_from_ns,
 		.preempt_from_ns = r->preempt_from_ns,
+		.held = r->held,
+		.held_from_ns = r->held_from_ns,
 		.source = r->source,
 		.peer = r->peer,
 		.other = r->other,
@@ -503,6 +516,7 @@ static void fill_status(const struct vrrp_instance *it, struct vrrp_status *stat
 		.heard_release = r->heard_release,
 		.missed = r->missed,
 		.two_actives = r->two_actives,
+		.holds = r->holds,
 		.interval_errors = r->interval_errors,
 		.address_list_errors = r->address_list_errors,
 		.late = r->late,
@@ -534,7 +548,7 @@ static bool has_news(const struct vrrp_instance *it)
 
 	return s->state != r->state || s->released != it->released || s->weights != r->weights ||
 	       s->lingering != (it->linger_until_ns != 0) || s->demoted != r->demoted ||
-	       s->peer.priority != r->peer.priority ||
+	       s->held != r->held || s->peer.priority != r->peer.priority ||
 	       !addr_equal(&s->peer.address, &r->peer.address) || !addr_equal(&s->source, &r->source);
 }
 

@@ -62,7 +62,10 @@ struct vrrp_instance {
 	_Atomic(const struct vrrp_conf *) conf_wanted, conf_in_use;	/* the second: VRRP thread writes */
 	struct vrrp_cell link_cell;
 	_Atomic uint64_t link_words[VRRP_CELL_WORDS(struct vrrp_link)];
+	struct vrrp_cell second_cell;
+	_Atomic uint64_t second_words[VRRP_CELL_WORDS(struct vrrp_second)];
 	/* control reads */
+	_Atomic uint64_t sent_word;	/* last_sent_ns */
 	struct vrrp_cell status_cell;
 	_Atomic uint64_t status_words[VRRP_CELL_WORDS(struct vrrp_status)];
 };

@@ -50,6 +50,7 @@ static struct {
 	int notify_fd;
 	struct vrrp_status status[2];
 	struct vrrp_link told[2];
+	struct vrrp_second second[2];
 	unsigned tellings, notes;
 	struct vrrp_transition transitions[150];
 	unsigned transition, n_transitions;
@@ -389,6 +390,18 @@ void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router)
 {
 	(void)engine;
 	(void)router;
+}
+
+void vrrp_engine_second(struct vrrp_engine *engine, unsigned router, const struct vrrp_second *second)
+{
+	(void)engine;
+	world.second[router] = *second;
+}
+
+uint64_t vrrp_engine_sent_ns(const struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	return 1000 + router;
 }
 
 void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status)

@@ -162,7 +162,7 @@ static void start_active(struct bench *b)
 	b->done[0] = '\0';
 }
 
-static void bench_in(struct bench *b, enum vrrp_state state)
+static inline void bench_in(struct bench *b, enum vrrp_state state)
 {
 	bench_init(b);
 	if (state == VRRP_BACKUP)
@@ -183,7 +183,7 @@ static void hear_from(struct bench *b, const char *source, uint8_t priority, uin
 	vrrp_router_heard(&b->router, &advert, &address, VRRP_CHECKSUM_RFC9568, heard, b->now);
 }
 
-static void hear(struct bench *b, uint8_t priority)
+static inline void hear(struct bench *b, uint8_t priority)
 {
 	hear_from(b, "192.0.2.2", priority, 100, b->now);
 }

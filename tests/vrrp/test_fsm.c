@@ -9,7 +9,7 @@
 
 /* ---- the table ---- */
 
-enum timer { NONE, KEPT, INTERVAL, DOWN, SKEW };
+enum timer { NONE, KEPT, INTERVAL, DOWN, SKEW, WAIT };
 
 struct cell {
 	enum vrrp_state state;
@@ -34,6 +34,7 @@ static const struct cell cells[] = {
 	{ VRRP_INITIALIZE, VRRP_EV_GROUP_LOST, VRRP_INITIALIZE, "", NONE, NONE },
 	{ VRRP_INITIALIZE, VRRP_EV_GROUP_FAILED, VRRP_INITIALIZE, "", NONE, NONE },
 	{ VRRP_INITIALIZE, VRRP_EV_GROUP_DOWN, VRRP_INITIALIZE, "", NONE, NONE },
+	{ VRRP_INITIALIZE, VRRP_EV_PEER_ELSEWHERE, VRRP_INITIALIZE, "", NONE, NONE },
 
 	{ VRRP_BACKUP, VRRP_EV_STARTUP, VRRP_BACKUP, "", NONE, KEPT },
 	{ VRRP_BACKUP, VRRP_EV_RELEASE, VRRP_INITIALIZE, "Backup>Initialize", NONE, NONE },
@@ -49,6 +50,7 @@ static const struct cell cells[] = {
 	{ VRRP_BACKUP, VRRP_EV_GROUP_LOST, VRRP_BACKUP, "", NONE, KEPT },
 	{ VRRP_BACKUP, VRRP_EV_GROUP_FAILED, VRRP_BACKUP, "", NONE, KEPT },
 	{ VRRP_BACKUP, VRRP_EV_GROUP_DOWN, VRRP_INITIALIZE, "Backup>Initialize", NONE, NONE },
+	{ VRRP_BACKUP, VRRP_EV_PEER_ELSEWHERE, VRRP_BACKUP, "", NONE, WAIT },
 
 	{ VRRP_ACTIVE, VRRP_EV_STARTUP, VRRP_ACTIVE, "", KEPT, NONE },
 	{ VRRP_ACTIVE, VRRP_EV_RELEASE, VRRP_INITIALIZE, "linger say:0 Active>Initialize", NONE, NONE },
@@ -64,6 +66,7 @@ static const struct cell cells[] = {
 	{ VRRP_ACTIVE, VRRP_EV_GROUP_LOST, VRRP_BACKUP, "linger Active>Backup", NONE, DOWN },
 	{ VRRP_ACTIVE, VRRP_EV_GROUP_FAILED, VRRP_BACKUP, "linger say:0 Active>Backup", NONE, DOWN },
 	{ VRRP_ACTIVE, VRRP_EV_GROUP_DOWN, VRRP_INITIALIZE, "linger say:0 Active>Initialize", NONE, NONE },
+	{ VRRP_ACTIVE, VRRP_EV_PEER_ELSEWHERE, VRRP_ACTIVE, "", KEPT, NONE },
 };
 
 static uint64_t timer_due(const struct bench *b, enum timer timer, uint64_t before)
@@ -79,6 +82,8 @@ static uint64_t timer_due(const struct bench *b, enum timer timer, uint64_t befo
 		return b->now + vrrp_down_ns(priority, 100);
 	case SKEW:
 		return b->now + vrrp_skew_ns(priority, 100);
+	case WAIT:
+		return b->now + 100 * MS;
 	default:
 		return 0;
 	}
