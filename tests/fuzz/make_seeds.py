@@ -6,6 +6,7 @@ The seeds are in the repository; run this after changing it. The same files come
 """
 import pathlib
 import random
+import struct
 
 import dns.edns
 import dns.flags
@@ -144,6 +145,35 @@ def adverts():
     yield "version-2", 0x80, v4 / bytes.fromhex("2133640100010000c00002350000000000000000")
 
 
+def hellos():
+    """What one node tells the other, without its seal."""
+    def text(t):
+        return bytes([len(t)]) + t.encode()
+
+    def prelude(version=1, needs=1):
+        return (b"S" * 16 + struct.pack("!Q", 7) + b"E" * 16 + struct.pack("!Q", 5) + bytes(24) +
+                bytes([version, needs]) + text("0.1.0"))
+
+    def router(family, vrid, state, group=""):
+        return struct.pack("!BBBBBBHIQQ", family, vrid, state, 1, 250, 190, 10, 42, 0x1122334455667789, 3) + text(group)
+
+    def body(parts=5, routers=(), conditions=()):
+        return (struct.pack("!QQQQQ", 1700000000 * 10**9, 123456, 99, 1000, 512 << 20) + text("dd1") + b"\1" +
+                bytes([parts]) + b"".join(struct.pack("!Q", i) for i in range(parts)) +
+                bytes([len(routers)]) + b"".join(routers) + struct.pack("!H", len(conditions)) +
+                bytes([len(conditions)]) + b"".join(bytes([kind]) + text(name) for kind, name in conditions))
+
+    yield "alone", prelude() + body()
+    yield "pair", prelude() + body(routers=[router(4, 51, 3, "lan"), router(6, 51, 2, "lan")],
+                                   conditions=[(0, "filter:eth0"), (1, "pool:rec"), (2, "peer-config")])
+    yield "full", prelude() + body(8, [router(4, i + 1, 1, "g" * 31) for i in range(32)], [(2, "c" * 63)] * 8)
+    yield "too-many-routers", prelude() + body(8, [router(4, i + 1, 1) for i in range(33)])
+    yield "later-version", prelude(2, 1) + body() + b"something new"
+    yield "no-pair", prelude(9, 8) + b"whatever"
+    yield "trailing", prelude() + body() + b"x"
+    yield "cut", (prelude() + body(routers=[router(4, 51, 3)]))[:-20]
+
+
 def main():
     random.seed(1)  # dnspython shuffles the records of a set
     for name, octets in queries():
@@ -161,6 +191,8 @@ def main():
     for name, frame in frames():
         octets = bytes(frame)
         write("fuzz_packet", name, octets.ljust(60, b"\0") if "padded" in name else octets)
+    for name, octets in hellos():
+        write("fuzz_hello", name, octets)
     for name, first, packet in adverts():
         write("fuzz_advert", name, bytes([first]) + bytes(packet))
 

@@ -17,6 +17,9 @@
 #define LLVMFuzzerTestOneInput fuzz_answer
 #include "tests/fuzz/fuzz_answer.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_hello
+#include "tests/fuzz/fuzz_hello.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_inquiry
 #include "tests/fuzz/fuzz_inquiry.c"
 #undef LLVMFuzzerTestOneInput
@@ -41,9 +44,9 @@ static const struct {
 	const char *folder;
 	int (*run)(const uint8_t *data, size_t size);
 } fuzzers[] = {
-	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_inquiry", fuzz_inquiry },
-	{ "fuzz_opt", fuzz_opt },
-	{ "fuzz_packet", fuzz_packet }, { "fuzz_query", fuzz_query },
+	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_hello", fuzz_hello },
+	{ "fuzz_inquiry", fuzz_inquiry }, { "fuzz_opt", fuzz_opt }, { "fuzz_packet", fuzz_packet },
+	{ "fuzz_query", fuzz_query },
 	{ "fuzz_ttl", fuzz_ttl },
 };
 
@@ -117,7 +120,7 @@ static void no_folder_is_left_out(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
-	CASE("D034 V066 every seed of every fuzzer", all_seeds),
+	CASE("D034 V066 D232 every seed of every fuzzer", all_seeds),
 	CASE("no folder of seeds is left out", no_folder_is_left_out),
 };
 
