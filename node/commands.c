@@ -16,6 +16,7 @@
 #include "node/control.h"
 #include "node/document.h"
 #include "node/explain.h"
+#include "node/hellostatus.h"
 #include "node/listing.h"
 #include "node/node.h"
 #include "node/reload.h"
@@ -55,6 +56,12 @@ static void run_check(struct node *node, struct control_client *client, const js
 {
 	(void)request;
 	control_answer(client, status_check(node));
+}
+
+static void run_peer(struct node *node, struct control_client *client, const json_t *request)
+{
+	(void)request;
+	control_answer(client, hellostatus_peer(node));
 }
 
 static void run_counters(struct node *node, struct control_client *client, const json_t *request)
@@ -229,6 +236,7 @@ static const struct {
 	{ "check", run_check },
 	{ "vrrp", run_vrrp },
 	{ "history", run_history },
+	{ "peer", run_peer },
 	{ "reload", run_reload },
 };
 
@@ -243,5 +251,5 @@ void commands_run(void *context, struct control_client *client, const json_t *re
 		}
 	}
 	control_refuse(client, "unknown command; known: ping status pools servers routes counters "
-		       "cache capture clients query check vrrp history reload");
+		       "cache capture clients query check vrrp history peer reload");
 }

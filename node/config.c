@@ -84,6 +84,23 @@ const char *config_block_fault(const struct prefix *prefix)
 	return NULL;
 }
 
+static bool is_set(const struct addr *addr)
+{
+	static const struct addr none;
+
+	return !addr_equal(addr, &none);
+}
+
+bool config_has_peer(const struct config *config)
+{
+	return is_set(&config->peer.address);
+}
+
+bool config_has_second_path(const struct config *config)
+{
+	return is_set(&config->peer.second_address);
+}
+
 int config_router(const struct config *config, const struct addr *address)
 {
 	for (size_t i = 0; i < config->n_vrrp; i++) {
@@ -406,6 +423,57 @@ static void check_vrrp(struct settings *s, struct config *config)
 	}
 }
 
+static void check_peer_address(struct settings *s, const struct config *config, const char *path,
+			       const struct addr *address)
+{
+	const char *fault = address_fault(address);
+
+	if (!fault && is_loopback(address))
+		fault = "must not be a loopback address";
+	if (!fault && config_router(config, address) >= 0)
+		fault = "is a shared address, must be the other node's own";
+	for (size_t i = 0; i < config->n_listens && !fault; i++)
+		if (addr_equal(address, &config->listens[i].address))
+			fault = "is this node's own (it stands in listen), must be the other node's";
+	if (fault)
+		settings_mistake(s, path, "%s", fault);
+}
+
+static void check_peer_port(struct settings *s, const struct config *config)
+{
+	uint32_t port = config->peer.port, first = config->source_port_first;
+
+	if (config->io == CONFIG_IO_XDP && port - first < config->source_port_count)
+		settings_mistake(s, "peer.port", "%u lies inside source_ports, %u-%u", port, first,
+				 first + config->source_port_count - 1);
+	for (size_t i = 0; i < config->n_listens; i++) {
+		if (port != config->listens[i].port)
+			continue;
+		settings_mistake(s, "peer.port", "%u is the port of listen[%zu], must be another", port, i);
+		break;
+	}
+}
+
+static void check_peer(struct settings *s, struct config *config)
+{
+	struct config_peer *peer = &config->peer;
+	char where[CONFIG_WHERE_MAX - SETTINGS_PATH_MAX];
+
+	if (!settings_given(s, "peer"))
+		return;
+	check_peer_address(s, config, "peer.address", &peer->address);
+	check_peer_port(s, config);
+	if (peer->secret[0] != '/')
+		settings_mistake(s, "peer.secret", "must be an absolute path");
+	snprintf(peer->where, sizeof(peer->where), "%s: peer", settings_where(s, "peer", where, sizeof(where)));
+	if (!settings_given(s, "peer.second"))
+		return;
+	check_peer_address(s, config, "peer.second.address", &peer->second_address);
+	if (addr_equal(&peer->address, &peer->second_address) &&
+	    strcmp(peer->interface, peer->second_interface) == 0)
+		settings_mistake(s, "peer.second", "is the same way as the first, must have another address or interface");
+}
+
 static void check_server(struct settings *s, const struct config *config, const struct config_pool *pool,
 			 const char *list, size_t i)
 {
@@ -650,7 +718,8 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_vrrp, trackconf_check, check_pools, check_acl, check_deny, check_limit, check_routes, check_cache,
+		check_vrrp, trackconf_check, check_peer, check_pools, check_acl, check_deny, check_limit, check_routes,
+		check_cache,
 	};
 	struct suffix_table *table;
 	int err;
@@ -662,6 +731,10 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 	err = suffixes_build(config, s, &table, error, size);
 	if (!err)
 		suffix_table_free(table);
+	if (!err && config_has_peer(config))
+		err = confhash_fill(config, config->part);
+	if (err && !error[0])
+		snprintf(error, size, "%.400s: routes: a list of suffixes changed while it was read", config->path);
 	return err;
 }
 

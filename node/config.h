@@ -17,6 +17,7 @@
 #include "dataplane/limit.h"
 #include "dataplane/port.h"
 #include "dataplane/xsk.h"
+#include "node/confhash.h"
 #include "vrrp/fsm.h"
 
 struct dp_conf;
@@ -103,6 +104,18 @@ struct config_hook {
 	uint32_t timeout_s;
 };
 
+/* The other node, for the channel between the two (hello.h). */
+struct config_peer {
+	struct addr address;		/* all zero: there is none */
+	char interface[IF_NAMESIZE];	/* "" = whichever the route says */
+	char secret[4096];		/* path */
+	uint32_t port, clock_ms;
+	struct addr second_address;	/* all zero: there is no second path */
+	char second_interface[IF_NAMESIZE];
+	uint32_t hold_s;
+	char where[CONFIG_WHERE_MAX];	/* "file:line: peer" */
+};
+
 struct config_server {
 	struct addr address;
 	uint32_t port;
@@ -159,6 +172,8 @@ struct config {
 	struct config_track *tracks;
 	size_t n_tracks;
 	struct config_hook hook;
+	struct config_peer peer;
+	uint64_t part[CONFHASH_COUNT];	/* no key; what the peer must have as well, when there is one */
 	struct config_prefixes acl[POOL_KINDS];
 	struct config_prefixes deny;
 	/* limit = { } */
@@ -200,6 +215,9 @@ void config_free(struct config *config);
 
 /* Position of the pool with this name, or -1. */
 int config_pool(const struct config *config, const char *name);
+
+bool config_has_peer(const struct config *config);
+bool config_has_second_path(const struct config *config);
 
 /* Position of the virtual router that has the address, or -1. Not for link-local ones: an interface each may have the same. */
 int config_router(const struct config *config, const struct addr *address);

@@ -405,6 +405,7 @@ static const struct command {
 	{ "standby", "standby [ROUTER|GROUP] [--persist]", 0, 1, OPT_PERSIST, ask_standby, finish_document, PATIENCE_S },
 	{ "resume", "resume [ROUTER|GROUP]", 0, 1, 0, ask_resume, finish_document, PATIENCE_S },
 	{ "history", "history", 0, 0, 0, NULL, finish_document, PATIENCE_S },
+	{ "peer", "peer", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "reload", "reload", 0, 0, 0, NULL, finish_document, LONG_PATIENCE_S },
 	{ "ping", "ping", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 };

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "node/config.h"
 #include "node/control.h"
+#include "node/hellokey.h"
 #include "node/node.h"
 #include "node/resign.h"
 #include "node/schema.h"
@@ -30,6 +31,7 @@ static void print_help(FILE *out)
 	fputs("usage: tandemd [--config FILE]    run in the foreground (" DEFAULT_CONFIG ")\n"
 	      "       tandemd --check FILE       read and check a configuration, touch nothing\n"
 	      "       tandemd --keys             print every key of the configuration\n"
+	      "       tandemd --make-key FILE    write a new secret for the two nodes' channel (peer.secret)\n"
 	      "       tandemd --resign [--config FILE]\n"
 	      "                                  tell the other node what a dead daemon could not\n"
 	      "       tandemd --version | --help\n"
@@ -47,14 +49,42 @@ static struct config *load(const char *path)
 	return NULL;
 }
 
+/* The file that the two nodes share, which is no part of the configuration but as needed. */
+static int check_secret(const struct config *config)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+	uint8_t key[HELLO_KEY];
+	int err = config_has_peer(config) ? hellokey_read(config->peer.secret, key, error, sizeof(error)) : 0;
+
+	if (err)
+		fprintf(stderr, "%s.secret: %s\n", config->peer.where, error);
+	explicit_bzero(key, sizeof(key));
+	return err;
+}
+
 static int check(const char *path)
 {
 	struct config *config = load(path);
+	int err;
 
 	if (!config)
 		return EXIT_FAILURE;
-	printf("%s: good\n", path);
+	err = check_secret(config);
+	if (!err)
+		printf("%s: good\n", path);
 	config_free(config);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int make_key(const char *path)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+
+	if (hello_box_ready() || hellokey_make(path, error, sizeof(error))) {
+		fprintf(stderr, "%s\n", *error ? error : "no random numbers from the kernel");
+		return EXIT_FAILURE;
+	}
+	printf("%s: copy it to the other node, and let only root and the daemon's user read it\n", path);
 	return EXIT_SUCCESS;
 }
 
@@ -106,6 +136,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", required_argument, NULL, 'k' },
 		{ "keys", no_argument, NULL, 'K' },
+		{ "make-key", required_argument, NULL, 'm' },
 		{ "resign", no_argument, NULL, 'r' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -126,6 +157,8 @@ int main(int argc, char **argv)
 		case 'K':
 			schema_print(stdout);
 			return EXIT_SUCCESS;
+		case 'm':
+			return make_key(optarg);
 		case 'r':
 			to_resign = true;
 			break;

@@ -34,6 +34,8 @@
 #include "node/control.h"
 #include "node/guard.h"
 #include "node/hooks.h"
+#include "node/hello.h"
+#include "node/hellostatus.h"
 #include "node/notify.h"
 #include "node/portrange.h"
 #include "node/privs.h"
@@ -559,6 +561,19 @@ static int start_vrrp(struct node *node, char *error, size_t size)
 	return node_vrrp_start(node->vrrp, node->selfcheck, node->tracks, node->config, error, size);
 }
 
+static int open_hello(struct node *node, char *error, size_t size)
+{
+	const struct hello_parts parts = {
+		.loop = &node->loop,
+		.health = &node->health,
+		.vrrp = node->vrrp,
+		.figures = hellostatus_figures,
+		.context = node,
+	};
+
+	return config_has_peer(node->config) ? hello_open(&node->hello, &parts, node->config, error, size) : 0;
+}
+
 static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	start_guard,
 	start_runner,
@@ -580,6 +595,7 @@ static int (*const steps[])(struct node *node, char *error, size_t size) = {
 	start_timers,
 	start_tracks,
 	start_vrrp,
+	open_hello,
 };
 
 int node_start(struct node *node, struct config *config, char *error, size_t size)
@@ -660,6 +676,8 @@ static void stop_loop(struct node *node)
 
 void node_stop(struct node *node)
 {
+	hello_close(node->hello);
+	node->hello = NULL;
 	node_vrrp_stop(node->vrrp);
 	tracks_stop(node->tracks);
 	control_close(node->control);

@@ -9,6 +9,7 @@
  *   vrrp.c       the virtual routers             guard.c      what speaks when nothing else can
  *   clients.c    who asks most, who is blocked   track.c      what else speaks for or against this node
  *   runner.c     external commands               hooks.c      one for every change of a virtual router
+ *   hello.c      what the two nodes of a pair tell each other
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -30,6 +31,7 @@ struct config;
 struct control;
 struct guard;
 struct hooks;
+struct hello;
 struct dp_umem;
 struct neigh;
 struct node_vrrp;
@@ -68,6 +70,7 @@ struct node {
 	struct tracks *tracks;
 	struct hooks *hooks;
 	struct node_vrrp *vrrp;
+	struct hello *hello;			/* NULL without a peer */
 	struct selfcheck *selfcheck;
 	struct control *control;
 	struct capture *capture;

@@ -15,6 +15,7 @@
 #include "dataplane/latency.h"
 #include "dataplane/outcome.h"
 #include "dataplane/steer_shared.h"
+#include "node/hellobox.h"
 #include "vrrp/fsm.h"
 
 enum { LABELS_MAX = 4 };
@@ -384,6 +385,74 @@ static void print_runner(FILE *out, const json_t *runner)
 		     "commands of hooks and tracks by how they ended");
 }
 
+/* ---- the other node ---- */
+
+/* What was rejected, by path and reason. */
+static void print_rejected(FILE *out, const json_t *paths)
+{
+	const json_t *path;
+	size_t i;
+
+	print_head(out, "peer_rejected_total", "datagrams from the peer's address that were not accepted");
+	json_array_foreach(paths, i, path) {
+		for (unsigned v = HELLO_ACCEPTED + 1; v < HELLO_VERDICT_COUNT; v++) {
+			const char *name = hello_verdict_name((enum hello_verdict)v);
+			const json_t *count = json_object_get(json_object_get(path, "rejected"), name);
+			json_t *reason = json_string(name);
+
+			if (is_sample(count))
+				print_sample(out, "peer_rejected_total", (struct label[LABELS_MAX]){
+					{ "path", json_object_get(path, "path") }, { "reason", reason } }, count, 0);
+			json_decref(reason);
+		}
+	}
+}
+
+static void print_differing(FILE *out, const json_t *list)
+{
+	const json_t *part;
+	size_t i;
+
+	if (json_array_size(list))
+		print_head(out, "peer_differs", "1 = this part of the configuration differs");
+	json_array_foreach(list, i, part)
+		print_sample(out, "peer_differs", (struct label[LABELS_MAX]){ { "part", part } }, json_true(), 0);
+}
+
+static void print_peer(FILE *out, const json_t *peer)
+{
+	static const char *const path_labels[LABELS_MAX][2] = { { "path", "path" } };
+	static const struct family singles[] = {
+		{ "alive", "peer_alive", "1 = the other node was heard in the last second" },
+		{ "paired", "peer_paired", "1 = and its version can pair with ours" },
+		{ "skew_ms", "peer_clock_skew_seconds", "its clock less ours" },
+		{ "uptime_ms", "peer_uptime_seconds", "since its start" },
+		{ "failed", "peer_conditions_failed", "conditions that have failed there" },
+	}, of_path[] = {
+		{ "alive", "peer_path_alive", "1 = it was heard by this path" },
+		{ "sent", "peer_sent_total", "datagrams sent to it" },
+		{ "send_errors", "peer_send_errors_total", "datagrams that could not be sent" },
+		{ "accepted", "peer_accepted_total", "datagrams of it accepted" },
+		{ "sessions", "peer_sessions_total", "times it was seen to start" },
+	}, of_router[] = {
+		{ "held", "vrrp_held", "1 = Backup because the second path says that the peer is Active" },
+		{ "holds", "vrrp_holds_total", "times that this began" },
+		{ "probes_seen", "virtual_mac_probes_seen_total", "frames to our virtual MAC that came in" },
+		{ "probes_missed", "virtual_mac_probes_missed_total", "of those that the peer says it sent: not come in" },
+	};
+
+	if (!json_is_object(peer))
+		return;
+	for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++)
+		print_single(out, peer, &singles[i]);
+	for (size_t i = 0; i < sizeof(of_path) / sizeof(of_path[0]); i++)
+		print_family(out, json_object_get(peer, "paths"), path_labels, NULL, &of_path[i]);
+	print_rejected(out, json_object_get(peer, "paths"));
+	print_differing(out, json_object_get(peer, "differs"));
+	for (size_t i = 0; i < sizeof(of_router) / sizeof(of_router[0]); i++)
+		print_family(out, json_object_get(peer, "routers"), router_labels, NULL, &of_router[i]);
+}
+
 /* ---- the node ---- */
 
 static void print_build(FILE *out, const json_t *status)
@@ -440,4 +509,5 @@ void prometheus_print(FILE *out, const json_t *document)
 	print_cache(out, json_object_get(document, "cache"));
 	print_servers(out, json_object_get(document, "servers"));
 	print_routers(out, json_object_get(document, "routers"));
+	print_peer(out, json_object_get(json_object_get(document, "status"), "peer"));
 }

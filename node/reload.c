@@ -25,6 +25,7 @@
 #include "node/clients.h"
 #include "node/config.h"
 #include "node/hooks.h"
+#include "node/hello.h"
 #include "node/node.h"
 #include "node/notify.h"
 #include "node/selfcheck.h"
@@ -107,6 +108,8 @@ static int commit(struct reload *r)
 	if (node->vrrp)
 		node_vrrp_adopt(node->vrrp, node->config, r->vrrp);
 	r->vrrp = NULL;
+	if (node->hello)
+		hello_adopt(node->hello, node->config);
 	return 0;
 }
 

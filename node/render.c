@@ -193,6 +193,152 @@ static void render_history(FILE *out, const json_t *d)
 	table_print(t, out);
 }
 
+/* ---- the other node ---- */
+
+static const char *join_texts(const json_t *list, char *text, size_t size)
+{
+	const json_t *item;
+	size_t i, at = 0;
+
+	text[0] = '\0';
+	json_array_foreach(list, i, item)
+		if (at < size && json_is_string(item))
+			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", json_string_value(item));
+	return text;
+}
+
+static const char *peer_state(const json_t *d)
+{
+	if (!flag_of(d, "alive"))
+		return "SILENT";
+	return pick(flag_of(d, "paired"), flag_of(d, "faulty") ? "FAULTY" : "there", "OTHER VERSION");
+}
+
+static void add_time_since(struct table *t, const json_t *object)
+{
+	if (json_object_get(object, "heard_ms"))
+		table_duration(t, number_of(object, "heard_ms"));
+	else
+		table_text(t, "never");
+}
+
+/* The line that "status" has, too. */
+static void render_peer_summary(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("PEER|VERSION|STATE|SINCE|HEARD AGO|UPTIME|>CLOCK ms|DIFFERS|>QUERIES|>CACHED");
+	char text[256];
+
+	table_text(t, text_of(d, "name"));
+	table_text(t, text_of(d, "program"));
+	table_text(t, peer_state(d));
+	table_duration(t, number_of(d, "since_ms"));
+	add_time_since(t, d);
+	table_duration(t, number_of(d, "uptime_ms"));
+	snprintf(text, sizeof(text), "%+" PRId64, (int64_t)json_integer_value(json_object_get(d, "skew_ms")));
+	table_text(t, text);
+	join_texts(json_object_get(d, "differs"), text, sizeof(text));
+	table_text(t, flag_of(d, "compared") ? text : "not compared");
+	table_number(t, number_of(d, "queries"));
+	table_number(t, number_of(d, "cache_entries"));
+	table_print(t, out);
+}
+
+static void render_counterparts(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("VIRTUAL ROUTER|HERE|>PRIORITY|THERE|>PRIORITY|>EFFECTIVE|GROUP|HELD|>HOLDS|"
+				    "OWN VIRTUAL MAC");
+	const json_t *router;
+	char name[64];
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "routers"), i, router) {
+		const json_t *own = json_object_get(router, "own"), *peer = json_object_get(router, "peer");
+
+		table_text(t, router_name(router, name, sizeof(name)));
+		table_text(t, text_of(own, "state"));
+		table_number(t, number_of(own, "effective_priority"));
+		table_text(t, json_is_object(peer) ? text_of(peer, "state") : "unknown");
+		table_number(t, number_of(peer, "priority"));
+		table_number(t, number_of(peer, "effective_priority"));
+		table_text(t, text_of(peer, "group"));
+		table_text(t, pick(flag_of(router, "held"), "YES", "no"));
+		table_number(t, number_of(router, "holds"));
+		table_text(t, text_of(router, "own_virtual_mac"));
+	}
+	table_print(t, out);
+}
+
+/* All that was rejected, by its reasons: "3 forged, 1 replay". */
+static const char *join_rejected(const json_t *rejected, char *text, size_t size)
+{
+	const char *reason;
+	json_t *count;
+	size_t at = 0;
+
+	text[0] = '\0';
+	json_object_foreach((json_t *)rejected, reason, count)
+		if (at < size && json_integer_value(count))
+			at += (size_t)snprintf(text + at, size - at, "%s%" JSON_INTEGER_FORMAT " %s", at ? ", " : "",
+					       json_integer_value(count), reason);
+	return text;
+}
+
+static void render_paths(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("PATH|PEER|INTERFACE|STATE|HEARD AGO|>SENT|>ERRORS|>ACCEPTED|>STARTS|REJECTED");
+	const json_t *path;
+	char text[256];
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "paths"), i, path) {
+		const char *trouble = text_of(path, "trouble");
+
+		table_text(t, text_of(path, "path"));
+		table_text(t, text_of(path, "peer"));
+		table_text(t, text_of(path, "interface"));
+		table_text(t, *trouble ? trouble : pick(flag_of(path, "alive"), "there", "SILENT"));
+		add_time_since(t, path);
+		table_number(t, number_of(path, "sent"));
+		table_number(t, number_of(path, "send_errors"));
+		table_number(t, number_of(path, "accepted"));
+		table_number(t, number_of(path, "sessions"));
+		table_text(t, join_rejected(json_object_get(path, "rejected"), text, sizeof(text)));
+	}
+	table_print(t, out);
+}
+
+static void render_peer_conditions(FILE *out, const json_t *d)
+{
+	struct table *t = table_new("FAILED THERE|KIND");
+	const json_t *condition;
+	size_t i;
+
+	json_array_foreach(json_object_get(d, "conditions"), i, condition) {
+		table_text(t, text_of(condition, "name"));
+		table_text(t, text_of(condition, "kind"));
+	}
+	table_print(t, out);
+	if (number_of(d, "failed") > json_array_size(json_object_get(d, "conditions")))
+		fprintf(out, "%" PRIu64 " in all\n", number_of(d, "failed"));
+}
+
+static void render_peer(FILE *out, const json_t *d)
+{
+	if (!flag_of(d, "configured")) {
+		fputs("this node has no peer in its configuration\n", out);
+		return;
+	}
+	render_peer_summary(out, d);
+	fputc('\n', out);
+	render_counterparts(out, d);
+	fputc('\n', out);
+	render_paths(out, d);
+	if (!number_of(d, "failed"))
+		return;
+	fputc('\n', out);
+	render_peer_conditions(out, d);
+}
+
 /* ---- status ---- */
 
 static void render_summary(FILE *out, const json_t *d)
@@ -422,6 +568,10 @@ static void render_status(FILE *out, const json_t *d)
 	render_vrrp_summary(out, d);
 	render_tracks(out, d);
 	render_runner(out, d);
+	if (json_object_get(d, "peer")) {
+		fputc('\n', out);
+		render_peer_summary(out, json_object_get(d, "peer"));
+	}
 	render_workers(out, d);
 	fputc('\n', out);
 	render_conditions(out, d);
@@ -885,6 +1035,7 @@ static const struct {
 	{ "standby", render_vrrp },
 	{ "resume", render_vrrp },
 	{ "history", render_history },
+	{ "peer", render_peer },
 	{ "reload", render_reload },
 };
 

@@ -238,6 +238,36 @@ static const struct schema_key hook_keys[] = {
 	{ 0 }
 };
 
+static const struct schema_key second_keys[] = {
+	{ "address", SCHEMA_ADDR, .required = true, .restart = true, MEMBER(config, peer.second_address),
+	  .help = "The other node's address there." },
+	{ "interface", SCHEMA_STRING, .restart = true, .min = 1, .max = IF_NAMESIZE - 1,
+	  MEMBER(config, peer.second_interface),
+	  .help = "Use this device only. Default: the route to the address." },
+	{ "hold_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "60", .unit = "s", MEMBER(config, peer.hold_s),
+	  .help = "So long at most a Backup waits whose peer is silent, but Active by the second path; 0: not at all." },
+	{ 0 }
+};
+
+static const struct schema_key peer_keys[] = {
+	{ "address", SCHEMA_ADDR, .required = true, .restart = true, MEMBER(config, peer.address),
+	  .help = "The other node's own address; not a shared one." },
+	{ "interface", SCHEMA_STRING, .restart = true, .min = 1, .max = IF_NAMESIZE - 1,
+	  MEMBER(config, peer.interface),
+	  .help = "Reach it through this device only. Default: the route to the address." },
+	{ "port", SCHEMA_INT, .restart = true, .min = 1, .max = 65535, .fallback = "11253", MEMBER(config, peer.port),
+	  .help = "UDP port, the same on both nodes." },
+	{ "secret", SCHEMA_STRING, .required = true, .restart = true, .min = 1, .max = 4095,
+	  MEMBER(config, peer.secret),
+	  .help = "File of the key that both nodes have; made by tandemd --make-key, readable by nobody else." },
+	{ "clock_ms", SCHEMA_INT, .min = 10, .max = 3600000, .fallback = "1000", .unit = "ms",
+	  MEMBER(config, peer.clock_ms),
+	  .help = "A notice when the clocks of the nodes differ by more." },
+	{ "second", SCHEMA_GROUP, .children = second_keys,
+	  .help = "A second way to the other node, apart from the first: whether silence on the LAN is the LAN's fault." },
+	{ 0 }
+};
+
 static const struct schema_key acl_keys[] = {
 	{ "recursive", SCHEMA_PREFIX_LIST, .min = 1, .max = 4096,
 	  MEMBER(config, acl[POOL_RECURSIVE]),
@@ -539,6 +569,8 @@ const struct schema_key schema_root[] = {
 	{ "track", SCHEMA_LIST, .min = 0, .max = CONFIG_TRACKS_MAX, .children = track_keys, ELEMENTS(config, tracks),
 	  .help = "What else speaks for or against this node as Active." },
 	{ "hook", SCHEMA_GROUP, .children = hook_keys, .help = "A command for every change of a virtual router's state." },
+	{ "peer", SCHEMA_GROUP, .children = peer_keys,
+	  .help = "The other node: each tells the other how it is, ten times a second, sealed." },
 	{ "acl", SCHEMA_GROUP, .children = acl_keys,
 	  .help = "Who is answered; \"!\" in front of a prefix denies." },
 	{ "deny", SCHEMA_PREFIX_LIST, .min = 0, .max = CONFIG_DENY_MAX, MEMBER(config, deny),

@@ -19,6 +19,7 @@
 #include "node/config.h"
 #include "node/control.h"
 #include "node/document.h"
+#include "node/hellostatus.h"
 #include "node/node.h"
 #include "node/thread.h"
 #include "node/trackstatus.h"
@@ -381,6 +382,8 @@ json_t *status_node(const struct node *node)
 		json_object_set_new(object, "tracks", trackstatus_list(node));
 		json_object_set_new(object, "runner", trackstatus_runner(node));
 	}
+	if (node->hello)
+		json_object_set_new(object, "peer", hellostatus_peer(node));
 	document_count(object, "tcp_connections",
 		       dp_stream_connections(node->shared.worker[DP_STREAM]));
 	document_count(object, "queries", sum[DP_COUNT_QUERIES]);

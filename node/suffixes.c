@@ -8,6 +8,7 @@
 #include "node/suffixes.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct reader {
 	/* second pass: the suffix looked for and the place where it stands first */
 	const struct name *wanted;
 	struct place first;
+	uint64_t hash;			/* suffixes_hash() only */
 };
 
 /* Called for every suffix in file order; anything but 0 ends the pass and is its result. */
@@ -212,5 +214,33 @@ int suffixes_build(const struct config *config, struct settings *settings, struc
 	if (err && !reader.mistakes)
 		snprintf(error, size, "%.400s: routes: %s", config->path, strerror(-err));
 	suffix_builder_free(reader.builder);
+	return err;
+}
+
+static int add_to_hash(struct reader *reader, const struct place *place, const char *text)
+{
+	static const uint8_t key[crypto_shorthash_KEYBYTES] = "route to pool";
+	uint8_t octets[NAME_WIRE_MAX + POOL_NAME_MAX], digest[crypto_shorthash_BYTES];
+	const char *pool = reader->config->routes[place->route].pool;
+	uint64_t one;
+	struct name name;
+
+	if (config_name(text, &name))
+		return -EINVAL;
+	memcpy(octets, name.wire, name.len);
+	memcpy(octets + name.len, pool, strlen(pool));
+	crypto_shorthash(digest, octets, name.len + strlen(pool), key);
+	memcpy(&one, digest, sizeof(one));
+	reader->hash += one;
+	return 0;
+}
+
+int suffixes_hash(const struct config *config, uint64_t *hash)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct reader reader = { .config = config, .error = error, .size = sizeof(error) };
+	int err = visit_all(&reader, add_to_hash);
+
+	*hash = reader.hash;
 	return err;
 }

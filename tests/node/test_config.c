@@ -368,7 +368,7 @@ static void mistakes_between_keys(void **state)
 		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
 		{ "routes", "rootes", "good:16: rootes: unknown key, allowed here: node, xdp, source_ports, interfaces, listen, "
-		  "vrrp, track, hook, acl, deny, limit, pools, routes, cache, rules, edns, tcp, self_check, control, log\n"
+		  "vrrp, track, hook, peer, acl, deny, limit, pools, routes, cache, rules, edns, tcp, self_check, control, log\n"
 		  "good:1: routes: missing, must be a list of 1-1024 groups ( { ... }, ... )" },
 	};
 
@@ -716,6 +716,55 @@ static void tracks_and_hook(void **state)
 	config_free(other);
 }
 
+static void peers(void **state)
+{
+#define PEER(text) { "pools", "peer = { " text " };\npools"
+	static const struct change cases[] = {
+		PEER("address = \"192.0.2.2\"; secret = \"/k\";"), "" },
+		PEER("address = \"2001:db8::2\"; secret = \"/k\"; port = 1; second = { address = \"192.0.2.2\"; hold_s = 0; };"),
+		  "" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; second = { address = \"192.0.2.2\"; interface = \"eth9\"; };"),
+		  "" },
+		PEER("secret = \"/k\";"), "good:14: peer.address: missing, must be an IP address like \"192.0.2.1\"" },
+		PEER("address = \"192.0.2.2\";"), "good:14: peer.secret: missing, must be text of 1-4095 characters" },
+		PEER("address = \"192.0.2.2\"; secret = \"k\";"), "good:14: peer.secret: must be an absolute path" },
+		PEER("address = \"192.0.2.1\"; secret = \"/k\";"),
+		  "good:14: peer.address: is this node's own (it stands in listen), must be the other node's" },
+		PEER("address = \"192.0.2.100\"; secret = \"/k\";"),
+		  "good:14: peer.address: is a shared address, must be the other node's own" },
+		PEER("address = \"127.0.0.2\"; secret = \"/k\";"), "good:14: peer.address: must not be a loopback address" },
+		PEER("address = \"224.0.0.1\"; secret = \"/k\";"), "good:14: peer.address: must be the address of one host" },
+		PEER("address = \"fe80::1\"; secret = \"/k\";"), "good:14: peer.address: must not be a link-local address" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; port = 53;"),
+		  "good:14: peer.port: 53 is the port of listen[0], must be another" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; port = 20000;"),
+		  "good:14: peer.port: 20000 lies inside source_ports, 16384-32767" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; port = 0;"),
+		  "good:14: peer.port: 0 is out of range, must be a number 1-65535" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; clock_ms = 9;"),
+		  "good:14: peer.clock_ms: 9 is out of range, must be a number 10-3600000 ms" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; second = { };"),
+		  "good:14: peer.second.address: missing, must be an IP address like \"192.0.2.1\"" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; second = { address = \"192.0.2.2\"; };"),
+		  "good:14: peer.second: is the same way as the first, must have another address or interface" },
+		PEER("address = \"192.0.2.2\"; secret = \"/k\"; second = { address = \"192.0.2.3\"; hold_s = 3601; };"),
+		  "good:14: peer.second.hold_s: 3601 is out of range, must be a number 0-3600 s" },
+	};
+#undef PEER
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error, sizeof(error));
+		assert_string_equal(error, cases[i].error);
+		if (config)
+			assert_true(config_has_peer(config) && config->part[CONFHASH_VRRP]);
+		config_free(config);
+	}
+}
+
 static void what_a_reload_may_change(void **state)
 {
 	static const struct change cases[] = {
@@ -761,6 +810,9 @@ static void reload_of_virtual_routers(void **state)
 {
 	static const struct change cases[] = {
 		{ "priority = 250", "priority = 1; preempt = false; preempt_delay_s = 0; linger_ms = 0", NULL },
+		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; };\npools", "peer.address, peer.secret" },
+		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; port = 9; second = { address = \"192.0.2.3\"; }; };\n"
+		  "pools", "peer.address, peer.port, peer.secret, peer.second.address" },
 		{ "interval_cs = 10", "interval_cs = 20; checksum = \"rfc5798\"", "vrrp[0].interval_cs, vrrp[0].checksum" },
 		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", "vrrp[1].vrid, vrrp[1].announce" },
 		{ "vrid = 52", "vrid = 52; last_resort = false; foreign_subnet = true",
@@ -859,6 +911,7 @@ int main(void)
 		CASE("tracks and hooks need a virtual router", tracks_need_virtual_routers),
 		CASE("V175 a reload may change priority, preempt, the delays, linger_ms and addresses only",
 		     reload_of_virtual_routers),
+		CASE("D232 the other node: what passes, and what cannot be, with line and range", peers),
 		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),
 		CASE("a file that is missing or none is refused", files_that_cannot_be_read),
 		CASE("a damaged file gives a message and nothing else", damaged_files),

@@ -5,6 +5,8 @@
  */
 #include "tests/vrrp/bench.h"
 
+#include "vrrp/sync.h"
+
 enum { INTERVAL_CS = 10, HOLD_MS = 5000, STALE_MS = 300 };
 #define INTERVAL (100 * MS)
 
@@ -210,6 +212,32 @@ static void preemption(void **state)
 	assert_int_equal(b.router.holds, 0);
 }
 
+/* Both members of a group hear nothing; the second path speaks of both, or of the first only. */
+static void in_a_group(void **state)
+{
+	struct vrrp_sync sync = { 0 };
+	struct bench member[2];
+	uint64_t from, took = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&member[i]);
+		vrrp_sync_join(&sync, &member[i].router);
+	}
+	from = member[0].now;
+	for (uint64_t ms = 1; ms < 8000 && !took; ms++) {
+		for (unsigned i = 0; i < 2; i++) {
+			turn_at(&member[i], from + ms * MS);
+			if (ms % 100 == 0 && (i == 0 || ms < 2000))
+				tell(&member[i], 10);
+		}
+		vrrp_sync_settle(&sync, from + ms * MS);
+		assert_int_equal(member[0].router.state, member[1].router.state);
+		took = member[0].router.state == VRRP_ACTIVE ? ms : 0;
+	}
+	assert_in_range(took, HOLD_MS, HOLD_MS + 600);
+}
+
 static const struct CMUnitTest cases[] = {
 	CASE("V182 silence here, Active by the second path: it waits, until it hears an advertisement",
 	     waits_while_the_peer_is_active),
@@ -222,6 +250,7 @@ static const struct CMUnitTest cases[] = {
 	CASE("V182 hold_s = 0: as without a second path", a_hold_of_nothing),
 	CASE("V182 a Backup that never heard anybody here waits as well", never_heard),
 	CASE("V182 a worse peer is preempted all the same", preemption),
+	CASE("V182 a group waits as long as one of its members", in_a_group),
 };
 
 int main(void)
