@@ -145,8 +145,8 @@ static void test_routers(void **unused)
 		      "\"effective_priority\":190,\"why\":\"routes:rec\",\"missing\":\"\",\"cause\":\"command\","
 		      "\"peer\":null,\"counters\":{\"heard\":3}}]}");
 	assert_string_equal(text,
-		"VIRTUAL ROUTER  ADDRESS              STATE                  SINCE  PRIORITY  EFFECTIVE  WHY         MISSING  CAUSE\n"
-		"eth0/51         192.0.2.1 192.0.2.2  Initialize, lingering  7 ms        250        190  routes:rec  -        command\n"
+		"VIRTUAL ROUTER  ADDRESS              STATE                  SINCE  GROUP  PRIORITY  EFFECTIVE  WHY         MISSING               CAUSE\n"
+		"eth0/51         192.0.2.1 192.0.2.2  Initialize, lingering  7 ms   -           250        190  routes:rec  standby until resume  command\n"
 		"\n"
 		"VIRTUAL ROUTER  PEER  PRIORITY  INTERVAL cs  CHECKSUM  LAST HEARD  HEARD  MISSED  TWO ACTIVES  REMARK\n"
 		"eth0/51         -            0            0  -         0 ms            3       0            0  -\n");

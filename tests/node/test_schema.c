@@ -55,7 +55,7 @@ static void prints_every_key(void **state)
 		"\nroutes[].pool: text of 1-31 characters, required\n    ",
 		"\nvrrp[].vrid: a number 1-255, required, change needs a restart\n    ",
 		"\nvrrp[].priority: a number 1-254, default 100\n    ",
-		"\nvrrp[].addresses: an array of 1-16 addresses like [ \"192.0.2.1\" ], required, change needs a restart\n    ",
+		"\nvrrp[].addresses: an array of 1-16 addresses like [ \"192.0.2.1\" ], required\n    ",
 		"\nlog.level: one of ",
 	};
 	char *text;
