@@ -172,6 +172,10 @@ static json_t *whole_document(void)
 		"    { \"name\": \"stream\", \"inflight\": 0, \"cpu_ms\": 7 } ],"
 		"  \"ports\": [ { \"name\": \"eth0\", \"side\": \"both\", \"carrier\": true } ],"
 		"  \"conditions\": [ { \"name\": \"pool:rec\", \"kind\": \"weight\", \"failed\": true } ],"
+		"  \"tracks\": [ { \"name\": \"uplink\", \"type\": \"interface\", \"failed\": true, \"unknown\": false,"
+		"    \"weight\": 60, \"checks\": 9, \"bad_checks\": 2, \"output\": \"x\" } ],"
+		"  \"runner\": { \"alive\": true, \"pid\": 7, \"running\": 1, \"queued\": 0,"
+		"    \"commands\": { \"good\": 5, \"timed_out\": 1 } },"
 		"  \"control\": { \"accepted\": 1, \"garbage\": 0 }, \"log_lines_lost\": 0 } }");
 
 	json_object_set_new(document, "workers", json_pack("{s:o, s:o}", "0", worker(100), "stream", worker(1000)));
@@ -194,6 +198,10 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_inflight{worker=\"0\"} 3\n", "\ntandem_worker_cpu_seconds_total{worker=\"0\"} 1.200000\n",
 		"\ntandem_port_carrier{port=\"eth0\",side=\"both\"} 1\n",
 		"\ntandem_condition_failed{condition=\"pool:rec\",kind=\"weight\"} 1\n",
+		"\ntandem_track_failed{track=\"uplink\",type=\"interface\"} 1\n",
+		"\ntandem_track_weight{track=\"uplink\",type=\"interface\"} 60\n",
+		"\ntandem_track_bad_checks_total{track=\"uplink\",type=\"interface\"} 2\n",
+		"\ntandem_runner_alive 1\n", "\ntandem_runner_commands_total{result=\"timed_out\"} 1\n",
 		"\ntandem_filter_frames_total{verdict=\"no-lease\"} 2\n",
 		"\ntandem_xsk_rx_dropped_total{port=\"eth0\",queue=\"1\"} 9\n",
 		"\ntandem_xsk_rx_ring_full_total{port=\"eth0\",queue=\"0\"} 2\n",

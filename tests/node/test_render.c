@@ -154,6 +154,23 @@ static void test_routers(void **unused)
 	assert_string_equal(text, "VIRTUAL ROUTER  ORDER\neth0/51         release\n");
 }
 
+static void test_tracks(void **unused)
+{
+	(void)unused;
+	print("status", "{\"tracks\":[{\"name\":\"uplink\",\"type\":\"interface\",\"target\":\"eth1\",\"effect\":\"weight\","
+			"\"weight\":60,\"failed\":true,\"unknown\":false,\"since_ms\":15,\"checks\":9,\"bad_checks\":2,"
+			"\"result\":\"no carrier\",\"output\":\"\",\"under_way\":false,\"next_ms\":400},"
+			"{\"name\":\"script\",\"type\":\"command\",\"target\":\"/a b\",\"effect\":\"fault\",\"weight\":0,"
+			"\"failed\":true,\"unknown\":true,\"since_ms\":15,\"checks\":1,\"bad_checks\":1,"
+			"\"result\":\"lost\",\"output\":\"o\\u001bk\",\"under_way\":true,\"next_ms\":0}],"
+			"\"runner\":{\"alive\":false,\"pid\":0,\"running\":0,\"queued\":1,\"commands\":{\"good\":5}}}");
+	assert_non_null(strstr(text, "\n"
+		"TRACKED  TYPE       WHAT  EFFECT     STATE                SINCE  CHECKS  BAD  LAST RESULT  OUTPUT  NEXT IN\n"
+		"uplink   interface  eth1  weight 60  FAILED               15 ms       9    2  no carrier   -       400 ms\n"
+		"script   command    /a b  fault      unknown, was FAILED  15 ms       1    1  lost         o?k     under way\n"
+		"runner DEAD, commands: 0 running, 1 waiting, 5 good\n"));
+}
+
 static void test_check(void **unused)
 {
 	(void)unused;
@@ -199,6 +216,7 @@ int main(void)
 		     test_odd_documents),
 		CASE("counters down, workers across", test_counters_per_worker),
 		CASE("virtual routers and their peers", test_routers),
+		CASE("what is tracked, and the runner", test_tracks),
 		CASE("check: one word when good, else what is not", test_check),
 		CASE("the cache: rates and kinds; entries with their records; what a purge removed", test_cache),
 	};
