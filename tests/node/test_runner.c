@@ -376,6 +376,33 @@ static void its_death(void **state)
 	assert_true(goes_away(child));
 }
 
+/* With the daemon frozen nobody is left to kill anything but the kernel. */
+static void its_death_beside_a_frozen_daemon(void **state)
+{
+	long pid, own, leader;
+	int status;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		struct outcome outcome = { 0 };
+
+		if (open_world(NULL))
+			_exit(1);
+		submit(&outcome, 0, RUNNER_HOOKS, 60000, in_directory("echo $PPID >$D/runner2; echo $$ >$D/leader2; exec sleep 70"));
+		for (;;)
+			loop_turn(&loop, 1000);
+	}
+	own = await_number("runner2");
+	leader = await_number("leader2");
+	assert_true(own > 1 && leader > 1);
+	assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+	assert_int_equal(kill((pid_t)own, SIGKILL), 0);
+	assert_true(goes_away(leader));
+	assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+	assert_int_equal(waitpid((pid_t)pid, &status, 0), pid);
+}
+
 /* A runner that stands still loses what it was given, after its time. */
 static void its_silence(void **state)
 {
@@ -452,6 +479,7 @@ int main(void)
 		WORLD("the runner killed: its commands with it, all that was asked is lost, the condition says so", its_death),
 		WORLD("a runner that stands still: what was asked is lost in time", its_silence),
 		CASE("the daemon killed: the runner ends, and what it runs", the_daemons_death),
+		CASE("the runner killed while the daemon is frozen: its commands go", its_death_beside_a_frozen_daemon),
 		WORLD("the end waits for hooks, but not for long", the_end_waits_for_hooks),
 	};
 	char command[64];
