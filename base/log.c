@@ -8,6 +8,7 @@
  */
 #include "base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -19,7 +20,10 @@
 
 #include "base/clock.h"
 
-enum { SLOTS = 1024 };	/* a power of two */
+enum {
+	SLOTS = 1024,			/* a power of two */
+	LAST_PATIENCE_MS = 500,		/* for one line, at the end */
+};
 
 struct slot {
 	_Atomic uint64_t sequence;	/* see above; slot i starts at i */
@@ -160,7 +164,16 @@ static void write_line(int fd, const struct slot *slot, bool journal)
 		atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
 }
 
-size_t log_drain(int fd)
+/* Does fd take a line now, or within wait_ms? A pipe or socket that is ready has room for more than one line. What is no
+ * descriptor any more takes it as well: write_line() counts it. */
+static bool takes_line(int fd, int wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, wait_ms) != 0;
+}
+
+static size_t drain(int fd, int patience_ms)
 {
 	bool journal = getenv("JOURNAL_STREAM") != NULL;
 	uint64_t rung;
@@ -172,11 +185,22 @@ size_t log_drain(int fd)
 	for (;; n++, tail++) {
 		struct slot *slot = &slots[tail % SLOTS];
 
-		if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != tail + 1)
+		if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != tail + 1 ||
+		    !takes_line(fd, patience_ms))
 			return n;
 		write_line(fd, slot, journal);
 		atomic_store_explicit(&slot->sequence, tail + SLOTS, memory_order_release);
 	}
+}
+
+size_t log_drain(int fd)
+{
+	return drain(fd, 0);
+}
+
+size_t log_finish(int fd)
+{
+	return drain(fd, LAST_PATIENCE_MS);
 }
 
 int log_event_fd(void)

@@ -46,8 +46,12 @@ bool log_limit_pass(struct log_limit *limit, uint64_t now_ns, uint64_t interval_
 /*
  * Writes all waiting lines to fd (journald's "<N>" prefixes when fd is a journal stream, else UTC time
  * and level). Draining thread only. Returns the number of lines. A write error loses the line.
+ * It never waits: what a full pipe or socket does not take stays in the ring for the next call, which nothing
+ * rings for. (A file on a disk that stands still cannot be asked, and blocks.)
  */
 size_t log_drain(int fd);
+/* The last call: as log_drain(), with half a second of patience a line. */
+size_t log_finish(int fd);
 
 /* An eventfd that becomes readable when a line waits; owned by log.c. -1 before the first call fails. */
 int log_event_fd(void);

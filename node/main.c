@@ -126,7 +126,7 @@ static int run(const char *path)
 		err = node_run(&node);
 		node_stop(&node);
 	}
-	log_drain(STDERR_FILENO);
+	log_finish(STDERR_FILENO);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -98,6 +98,7 @@ static void on_reclaim(struct loop_timer *timer, uint64_t now_ns)
 {
 	struct node *node = (struct node *)((char *)timer - offsetof(struct node, reclaim));
 
+	log_drain(STDERR_FILENO);		/* what it did not take when it rang */
 	if (!reload_preparing(node->reload))
 		epoch_reclaim(&node->shared.epoch);
 	loop_timer_start(&node->loop, timer, now_ns + RECLAIM_MS * CLOCK_NS_PER_MS);
