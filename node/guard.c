@@ -406,7 +406,8 @@ void guard_stop(struct guard *guard)
 
 /* ---- fatal signals ---- */
 
-static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE };
+/* SIGXCPU: the VRRP thread loops (vrrp/realtime.h), or whatever limit of CPU time the process was given. */
+static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGXCPU };
 
 /* The default action is back in force (SA_RESETHAND) and the signal blocked until the return: it ends the process
  * then, with a core of where it happened. */

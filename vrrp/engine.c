@@ -34,8 +34,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,15 +41,12 @@
 #include "base/health.h"
 #include "base/log.h"
 #include "vrrp/instance.h"
+#include "vrrp/realtime.h"
 #include "vrrp/segment.h"
 #include "vrrp/sync.h"
 
 enum {
-	REALTIME_PRIORITY = 50,		/* below the guard's 60, above a NAPI thread's 20 */
-	NICE_INSTEAD = -15,
 	STACK_SIZE = 512 * 1024,
-	STACK_TOUCHED = 64 * 1024,
-	PAGE = 4096,
 };
 #define TICK_NS (100ULL * CLOCK_NS_PER_MS)
 #define TURN_GAP_NS (200ULL * CLOCK_NS_PER_US)	/* so that a flood is read by the dozen, and leaves time for others */
@@ -226,44 +221,13 @@ static bool is_finished(const struct vrrp_engine *engine)
 
 /* ---- the thread ---- */
 
-/* A page fault in the middle of a takeover might wait for memory. */
-static __attribute__((noinline)) void touch_stack(void)
-{
-	volatile char room[STACK_TOUCHED];
-
-	for (size_t i = 0; i < sizeof(room); i += PAGE)
-		room[i] = 0;
-}
-
-/* Locks what there is, as it comes into use: the cache and the rings are gigabytes. Later mappings are none of this
- * thread's, and locking them too would fail them for threads without the privilege. */
-static void lock_memory(void)
-{
-	if (mlockall(MCL_CURRENT | MCL_ONFAULT) < 0)
-		log_warning("vrrp: cannot lock memory: %s", strerror(errno));
-	touch_stack();
-}
-
-static void become_realtime(struct vrrp_engine *engine)
-{
-	struct sched_param param = { .sched_priority = REALTIME_PRIORITY };
-
-	engine->common.realtime = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
-	if (engine->common.realtime)
-		return;
-	log_warning("vrrp: no real-time priority: %s", strerror(errno));
-	if (setpriority(PRIO_PROCESS, 0, NICE_INSTEAD) < 0)
-		log_warning("vrrp: nor nice %d: %s; expect late advertisements under load", NICE_INSTEAD,
-			    strerror(errno));
-}
-
 static void *run(void *arg)
 {
 	struct vrrp_engine *engine = arg;
 
 	pthread_setname_np(pthread_self(), "vrrp");
-	become_realtime(engine);
-	lock_memory();
+	engine->common.realtime = vrrp_become_realtime();
+	engine->common.locked = vrrp_lock_memory();
 	if (engine->conf.on_thread_start)
 		engine->conf.on_thread_start(engine->conf.context);
 	run_turn(engine);

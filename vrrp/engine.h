@@ -114,7 +114,9 @@ struct vrrp_status {
 	char conflict[VRRP_CONFLICT_TEXT];	/* another MAC answers for a virtual address: which, or "" */
 	char stranger[VRRP_CONFLICT_TEXT];	/* who else speaks VRRP on the interface and is ignored, or "" */
 	uint64_t cadence_worst_ns;	/* longest gap between own advertisements while Active */
-	bool realtime;			/* SCHED_FIFO obtained */
+	bool realtime, locked;		/* SCHED_FIFO obtained; memory locked */
+	uint64_t sent_ns;		/* last advertisement of ours; 0 = none */
+	uint8_t last_event;		/* enum vrrp_event of the last transition; if transitions is not 0 */
 };
 void vrrp_engine_status(struct vrrp_engine *engine, unsigned router, struct vrrp_status *status);
 /* When the last advertisement that extended the lease was sent, to the moment; 0 = none yet. */

@@ -303,6 +303,7 @@ static void apply(struct vrrp_router *router, enum vrrp_event event, const char 
 	router->became_active += router->state == VRRP_ACTIVE;
 	router->lapsed += event == VRRP_EV_LAPSED;
 	snprintf(router->cause, sizeof(router->cause), "%s", cause);
+	router->last_event = (uint8_t)event;
 	run_actions(router, step->actions, event, now_ns);
 	router->actions->changed(router, from, event, router->cause, now_ns);
 }

@@ -175,6 +175,7 @@ struct vrrp_router {
 	uint64_t holds;				/* times that second began to keep it Backup */
 	uint64_t rejected[VRRP_REJECTS];	/* the engine's */
 	char cause[128];			/* of the last transition */
+	uint8_t last_event;			/* enum vrrp_event, likewise */
 };
 
 void vrrp_router_init(struct vrrp_router *router, const struct vrrp_conf *conf,

@@ -529,6 +529,9 @@ static void fill_status(const struct vrrp_instance *it, struct vrrp_status *stat
 		.foreign = it->foreign,
 		.cadence_worst_ns = it->cadence_worst_ns,
 		.realtime = it->common->realtime,
+		.locked = it->common->locked,
+		.sent_ns = r->sent_ns,
+		.last_event = r->last_event,
 	};
 	if (r->state == VRRP_INITIALIZE)
 		list_all_missing(it, now_ns, status->missing, sizeof(status->missing));

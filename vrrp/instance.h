@@ -26,7 +26,7 @@ struct vrrp_common {
 	uint8_t weights;		/* sum of those that have failed, and that the other node may see too */
 	uint8_t own_weights;		/* sum of those that are of this node alone */
 	bool stopping;			/* everything is given up, for good */
-	bool realtime;
+	bool realtime, locked;		/* priority and memory of the thread */
 	bool news;			/* ring control's bell at the end of the turn */
 	struct vrrp_ring ring;
 };

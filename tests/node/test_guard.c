@@ -29,6 +29,7 @@
 #include "tests/dataplane/netns.h"
 #include "tests/tap.h"
 #include "vrrp/engine.h"
+#include "vrrp/realtime.h"
 
 enum {
 	KILLS = 10,
@@ -93,10 +94,11 @@ static int hear(int timeout_ms)
 /* ---- a daemon ---- */
 
 enum way {
-	WAY_KILL, WAY_SEGV, WAY_OVERFLOW, WAY_ABORT, WAY_EXIT, WAY_CLEAN, WAY_BEFORE, WAY_LET_LIVE
+	WAY_KILL, WAY_SEGV, WAY_OVERFLOW, WAY_ABORT, WAY_RUNAWAY, WAY_EXIT, WAY_CLEAN, WAY_BEFORE, WAY_LET_LIVE
 };
 
 struct daemon {
+	volatile enum way way;
 	struct guard *guard;
 	pthread_barrier_t holds, ends;
 };
@@ -131,14 +133,15 @@ static unsigned overflow(volatile unsigned depth)
 /* As the engine's thread: it dies as soon as it is killed only if it gets a processor. */
 static void *vrrp_thread(void *context)
 {
-	const struct sched_param param = { .sched_priority = 50 };
 	struct daemon *daemon = context;
 
-	pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+	vrrp_become_realtime();
 	guard_thread_stack();
 	guard_hold(daemon->guard);
 	pthread_barrier_wait(&daemon->holds);
 	pthread_barrier_wait(&daemon->ends);
+	while (daemon->way == WAY_RUNAWAY)
+		;
 	guard_let_go(daemon->guard);
 	return NULL;
 }
@@ -179,7 +182,7 @@ static void crash(enum way way)
 __attribute__((noreturn))
 static void run_daemon(enum way way, int to_test, int from_test)
 {
-	struct daemon daemon = { 0 };
+	struct daemon daemon = { .way = way };
 	struct rlimit no_core = { 0, 0 };
 	struct said said = { 0 };
 	pthread_t thread;
@@ -205,6 +208,10 @@ static void run_daemon(enum way way, int to_test, int from_test)
 	}
 	if (write(to_test, &said, sizeof(said)) != sizeof(said) || read(from_test, &c, 1) != 1)
 		_exit(1);
+	if (way == WAY_RUNAWAY) {
+		alarm(DEADLINE_MS / 1000);	/* should nothing else end it */
+		pthread_barrier_wait(&daemon.ends);
+	}
 	crash(way);
 	if (way == WAY_CLEAN) {
 		pthread_barrier_wait(&daemon.ends);
@@ -351,6 +358,16 @@ static void test_overflow(void **state)
 {
 	(void)state;
 	expect_crash(WAY_OVERFLOW, SIGSEGV);
+}
+
+/* The VRRP thread loops: its limit of CPU time ends it long before anybody would find the box. */
+static void test_runaway(void **state)
+{
+	uint64_t begin_ns = clock_mono_ns();
+
+	(void)state;
+	expect_crash(WAY_RUNAWAY, SIGXCPU);
+	assert_true(clock_mono_ns() - begin_ns < DEADLINE_MS * (uint64_t)CLOCK_NS_PER_MS);
 }
 
 static void test_exit(void **state)
@@ -515,6 +532,7 @@ int main(void)
 		CASE("SIGKILL, 1 GiB in memory: leases zeroed, priority 0 within 5 ms", test_kill),
 		CASE("a crash: the handler speaks, then the default action", test_crash),
 		CASE("a thread that runs out of stack speaks too", test_overflow),
+		CASE("a real-time thread that loops without sleeping is ended, and the handler speaks", test_runaway),
 		CASE("an exit that gave nothing back is a death", test_exit),
 		CASE("a clean end is silent", test_clean),
 		CASE("the guard ends with a start that failed", test_before),
