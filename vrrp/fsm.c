@@ -474,6 +474,12 @@ void vrrp_router_heard(struct vrrp_router *router, const struct vrrp_advert *adv
 	}
 }
 
+void vrrp_router_rival(struct vrrp_router *router, uint64_t now_ns)
+{
+	if (router->state == VRRP_ACTIVE)
+		note_two_actives(router, now_ns);
+}
+
 static void adver_timer_fired(struct vrrp_router *router, uint64_t now_ns)
 {
 	uint16_t interval_cs = router->conf->interval_cs;

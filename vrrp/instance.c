@@ -18,6 +18,7 @@
 
 #define FAILURES_WITHIN_NS (600ULL * CLOCK_NS_PER_S)
 #define OWNERS_KEPT_NS (60ULL * CLOCK_NS_PER_S)
+#define RIVAL_LOG_NS (10ULL * CLOCK_NS_PER_S)
 
 _Static_assert(sizeof(struct vrrp_link) == 40, "compared octet by octet, so without padding");
 
@@ -221,6 +222,28 @@ bool vrrp_instance_owns(struct vrrp_instance *it)
 	return it->router.state == VRRP_ACTIVE && holds_lease(&it->router);
 }
 
+/* ---- another Active ---- */
+
+/* What is heard says who it is; in a network that carries advertisements one way only, its announcements still tell. */
+static void look_for_rival(struct vrrp_instance *it, uint64_t now_ns)
+{
+	const struct vrrp_peer *peer = &it->router.peer;
+	char address[ADDR_TEXT_MAX];
+	uint32_t held_back;
+
+	if (it->presence.rival_ns != it->rival_ns)
+		vrrp_router_rival(&it->router, it->presence.rival_ns);
+	it->rival_ns = it->presence.rival_ns;
+	if (it->router.two_actives == it->two_actives)
+		return;
+	it->two_actives = it->router.two_actives;
+	if (log_limit_pass(&it->rival_log, now_ns, RIVAL_LOG_NS, &held_back))
+		log_warning("vrrp " VRRP_NAME ": two Actives; last heard was %s with priority %u (%u more not logged)",
+			    VRRP_NAME_OF(it->router.conf),
+			    peer->heard_ns ? addr_format(&peer->address, address, sizeof(address)) : "nobody", peer->priority,
+			    held_back);
+}
+
 /* ---- timers ---- */
 
 /* Found half written: what was read before goes on to count. */
@@ -242,6 +265,7 @@ static void probe(struct vrrp_instance *it)
 void vrrp_instance_timers(struct vrrp_instance *it, uint64_t now_ns)
 {
 	read_second(it);
+	look_for_rival(it, now_ns);
 	vrrp_router_timers(&it->router, now_ns);
 	if (it->probe_ns && now_ns >= it->probe_ns)
 		probe(it);

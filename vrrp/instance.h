@@ -47,6 +47,8 @@ struct vrrp_instance {
 	uint64_t failures_ns[VRRP_FAILURES_KEPT];	/* oldest first */
 	uint64_t last_sent_ns, cadence_worst_ns;
 	uint64_t foreign;
+	uint64_t rival_ns, two_actives;	/* of presence and router, as last looked at */
+	struct log_limit rival_log;
 	bool released;			/* by command, until resume */
 	bool serviceable;		/* the last review found nothing missing */
 	struct log_limit reject_log[VRRP_REJECTS], differences_log;

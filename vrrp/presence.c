@@ -222,7 +222,9 @@ void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquir
 	unsigned target = find_address(conf, &inquiry->target);
 
 	if (find_address(conf, &inquiry->sender) < conf->count) {
-		if (!is_legitimate(presence, inquiry->sender_mac) && (may_answer || knows_peer(presence)))
+		if (is_legitimate(presence, inquiry->sender_mac))
+			presence->rival_ns = may_answer ? now_ns : presence->rival_ns;
+		else if (may_answer || knows_peer(presence))
 			note_conflict(presence, inquiry, now_ns);
 		return;
 	}

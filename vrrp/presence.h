@@ -33,6 +33,7 @@ struct vrrp_presence {
 	uint32_t only;			/* addresses that this burst is of, as bits */
 	struct vrrp_answers answers[VRRP_ADDRESSES_MAX];
 	uint64_t announcements, requests, replies, limited;
+	uint64_t rival_ns;		/* last time that another Active claimed an address of ours; 0 = never */
 	uint64_t conflict_ns;		/* last seen */
 	char conflict[VRRP_CONFLICT_TEXT];	/* "" = none */
 	struct log_limit conflict_log;
@@ -57,7 +58,8 @@ void vrrp_presence_stop(struct vrrp_presence *presence);
 void vrrp_presence_timers(struct vrrp_presence *presence, uint64_t now_ns);
 uint64_t vrrp_presence_due(const struct vrrp_presence *presence);	/* UINT64_MAX = none */
 
-/* A request for one of the addresses is answered if we may; another host's claim is noted. */
+/* A request for one of the addresses is answered if we may; another host's claim is noted: a stranger's as a conflict, one
+ * with the MAC of an Active, if we are that, as a rival. */
 void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquiry *inquiry, bool may_answer,
 			uint64_t now_ns);
 /* Forgets a conflict that was not seen again for a minute. */
