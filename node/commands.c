@@ -87,20 +87,10 @@ static void run_query(struct node *node, struct control_client *client, const js
 
 static void run_history(struct node *node, struct control_client *client, const json_t *request)
 {
-	(void)request;
-	control_answer(client, vrrpstatus_history(node));
-}
+	json_int_t count = json_integer_value(json_object_get(request, "count"));
 
-/* wanted: "51" (of both families), "eth0/51" or "eth0/51v6", or a group; NULL = all. */
-static bool is_meant(const struct vrrp_conf *conf, const char *wanted)
-{
-	char number[8], name[IF_NAMESIZE + 8];
-
-	if (!wanted || strcmp(conf->group, wanted) == 0)
-		return true;
-	snprintf(number, sizeof(number), "%u", conf->vrid);
-	snprintf(name, sizeof(name), VRRP_NAME, VRRP_NAME_OF(conf));
-	return strcmp(number, wanted) == 0 || strcmp(name, wanted) == 0;
+	control_answer(client, vrrpstatus_history(node, count > 0 && count < VRRP_HISTORY ? (unsigned)count
+											   : VRRP_HISTORY));
 }
 
 /* A member of a group stands for all of it. */
@@ -109,7 +99,7 @@ static bool is_ordered(const struct node *node, const struct vrrp_conf *conf, co
 	for (unsigned i = 0; i < node_vrrp_count(node->vrrp); i++) {
 		const struct vrrp_conf *other = node_vrrp_conf(node->vrrp, i);
 
-		if (is_meant(other, wanted) && (other == conf || (conf->group[0] && !strcmp(conf->group, other->group))))
+		if (vrrpstatus_is_called(other, wanted) && (other == conf || (conf->group[0] && !strcmp(conf->group, other->group))))
 			return true;
 	}
 	return false;
@@ -166,6 +156,19 @@ static void run_order(struct node *node, struct control_client *client, const st
 	json_decref(names);
 }
 
+static void show_routers(struct node *node, struct control_client *client, const char *name)
+{
+	json_t *document = vrrpstatus_routers(node, name);
+
+	json_object_set_new(document, "details", json_boolean(name));
+	if (!name || json_array_size(json_object_get(document, "routers"))) {
+		control_answer(client, document);
+		return;
+	}
+	json_decref(document);
+	control_refuse(client, "there is no virtual router or group %.64s", name);
+}
+
 static void run_vrrp(struct node *node, struct control_client *client, const json_t *request)
 {
 	const struct order order = {
@@ -174,10 +177,12 @@ static void run_vrrp(struct node *node, struct control_client *client, const jso
 		.keep = json_is_true(json_object_get(request, "keep")),
 	};
 
-	if (order.action)
-		run_order(node, client, &order);
+	if (!order.action)
+		show_routers(node, client, order.router);
+	else if (strcmp(order.action, "history") == 0)
+		run_history(node, client, request);
 	else
-		control_answer(client, vrrpstatus_routers(node));
+		run_order(node, client, &order);
 }
 
 /* ---- reload: answered when it is done ---- */

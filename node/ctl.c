@@ -293,15 +293,28 @@ static void ask_order(const char *action, const char *router, bool keep, json_t 
 	json_object_set_new(request, "keep", json_boolean(keep));
 }
 
-/* [release|resume [ROUTER]] */
+static bool ask_history(const struct arguments *a, json_t *request)
+{
+	if (a->given & OPT_COUNT)
+		json_object_set_new(request, "count", json_integer(a->count));
+	return true;
+}
+
+/* [ROUTER | history [-n N] | release|resume [ROUTER]] */
 static bool ask_vrrp(const struct arguments *a, json_t *request)
 {
+	bool is_history = a->n == 1 && strcmp(a->item[0], "history") == 0;
+	bool is_order = a->n && (strcmp(a->item[0], "release") == 0 || strcmp(a->item[0], "resume") == 0);
+
+	if ((a->given && !is_history) || (a->n > 1 && !is_order))
+		return false;
 	if (a->n == 0)
 		return true;
-	if (strcmp(a->item[0], "release") != 0 && strcmp(a->item[0], "resume") != 0)
-		return false;
-	ask_order(a->item[0], a->n > 1 ? a->item[1] : NULL, false, request);
-	return true;
+	if (is_order)
+		ask_order(a->item[0], a->n > 1 ? a->item[1] : NULL, false, request);
+	else
+		json_object_set_new(request, is_history ? "action" : "router", json_string(a->item[0]));
+	return ask_history(a, request);
 }
 
 /* [ROUTER] [--persist] */
@@ -401,10 +414,11 @@ static const struct command {
 	{ "query", "query NAME TYPE [--client ADDR]", 2, 2, OPT_CLIENT, ask_query, finish_document,
 	  PATIENCE_S },
 	{ "check", "check", 0, 0, 0, NULL, finish_document, PATIENCE_S },
-	{ "vrrp", "vrrp [release|resume [ROUTER|GROUP]]", 0, 2, 0, ask_vrrp, finish_document, PATIENCE_S },
+	{ "vrrp", "vrrp [ROUTER|GROUP] | vrrp history [-n N] | vrrp release|resume [ROUTER|GROUP]", 0, 2, OPT_COUNT, ask_vrrp,
+	  finish_document, PATIENCE_S },
 	{ "standby", "standby [ROUTER|GROUP] [--persist]", 0, 1, OPT_PERSIST, ask_standby, finish_document, PATIENCE_S },
 	{ "resume", "resume [ROUTER|GROUP]", 0, 1, 0, ask_resume, finish_document, PATIENCE_S },
-	{ "history", "history", 0, 0, 0, NULL, finish_document, PATIENCE_S },
+	{ "history", "history [-n N]", 0, 0, OPT_COUNT, ask_history, finish_document, PATIENCE_S },
 	{ "peer", "peer", 0, 0, 0, NULL, finish_document, PATIENCE_S },
 	{ "reload", "reload", 0, 0, 0, NULL, finish_document, LONG_PATIENCE_S },
 	{ "ping", "ping", 0, 0, 0, NULL, finish_document, PATIENCE_S },

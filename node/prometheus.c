@@ -328,30 +328,96 @@ static void print_states(FILE *out, const json_t *routers)
 	}
 }
 
+/* What ended the state before, as a label with few values: the cause in words would make a new series each time. */
+static void print_last_events(FILE *out, const json_t *routers)
+{
+	const json_t *router;
+	bool begun = false;
+	size_t i;
+
+	json_array_foreach(routers, i, router) {
+		if (!json_is_string(json_object_get(router, "event")))
+			continue;
+		if (!begun)
+			print_head(out, "vrrp_last_transition", "1 for the event behind the last change of state");
+		begun = true;
+		print_sample(out, "vrrp_last_transition", (struct label[LABELS_MAX]){
+			{ "interface", json_object_get(router, "interface") }, { "vrid", json_object_get(router, "vrid") },
+			{ "family", json_object_get(router, "family") },
+			{ "event", json_object_get(router, "event") } }, json_true(), 0);
+	}
+}
+
+static void print_rejected(FILE *out, const json_t *routers)
+{
+	const json_t *router;
+	const char *why;
+	json_t *count, *reason;
+	bool begun = false;
+	size_t i;
+
+	json_array_foreach(routers, i, router) {
+		json_t *rejected = json_object_get(json_object_get(router, "counters"), "rejected");
+
+		json_object_foreach(rejected, why, count) {
+			if (!is_sample(count))
+				continue;
+			if (!begun)
+				print_head(out, "vrrp_adverts_rejected_total", "advertisements that were not accepted");
+			begun = true;
+			reason = json_string(why);
+			print_sample(out, "vrrp_adverts_rejected_total", (struct label[LABELS_MAX]){
+				{ "interface", json_object_get(router, "interface") },
+				{ "vrid", json_object_get(router, "vrid") },
+				{ "family", json_object_get(router, "family") }, { "reason", reason } }, count, 0);
+			json_decref(reason);
+		}
+	}
+}
+
 static void print_routers(FILE *out, const json_t *routers)
 {
 	static const struct family of_router[] = {
+		{ "since_ms", "vrrp_state_seconds", "in its state" },
+		{ "sent_at_ms", "vrrp_advert_sent_timestamp_seconds", "time of the last advertisement sent; 0 = none" },
+		{ "cadence_worst_us", "vrrp_cadence_worst_seconds", "longest time between two advertisements while Active" },
 		{ "priority", "vrrp_priority", "as configured" },
 		{ "effective_priority", "vrrp_effective_priority", "less the weights of failed conditions" },
 		{ "released", "vrrp_released", "1 = released by command" },
 		{ "lingering", "vrrp_lingering", "1 = released, and still answering what arrives" },
 		{ "dead_man", "vrrp_dead_man", "1 = the addresses fall silent with the process" },
+	}, of_peer[] = {
+		{ "heard_at_ms", "vrrp_advert_heard_timestamp_seconds", "time of the last advertisement accepted" },
+		{ "priority", "vrrp_peer_priority", "the peer's, as last heard" },
+	}, of_lease[] = {
+		{ "left_ms", "vrrp_lease_seconds", "until the address falls silent if no advertisement is sent" },
 	}, of_counters[] = {
 		{ "transitions", "vrrp_transitions_total", "changes of state" },
 		{ "became_active", "vrrp_became_active_total", "of these, to Active" },
 		{ "sent", "vrrp_adverts_sent_total", "advertisements sent" },
+		{ "sent_release", "vrrp_releases_sent_total", "of these, with priority 0" },
 		{ "send_errors", "vrrp_send_errors_total", "advertisements that the kernel did not take" },
 		{ "heard", "vrrp_adverts_heard_total", "advertisements accepted" },
+		{ "heard_release", "vrrp_releases_heard_total", "of these, with priority 0" },
+		{ "interval_errors", "vrrp_interval_errors_total", "of these, with another interval than ours" },
+		{ "address_list_errors", "vrrp_address_list_errors_total", "of these, with other addresses than ours" },
 		{ "missed", "vrrp_adverts_missed_total", "advertisements that did not come when they were due" },
-		{ "two_actives", "vrrp_two_actives_total", "advertisements of another Active while Active" },
+		{ "two_actives", "vrrp_two_actives_total", "times that a second Active appeared" },
+		{ "announcements", "vrrp_announcements_total", "gratuitous ARPs and the like sent" },
+		{ "late", "vrrp_late_total", "timers that fired over an interval too late" },
 		{ "lapsed", "vrrp_lapsed_total", "leases that ran out" },
 	};
 
 	print_states(out, routers);
+	print_last_events(out, routers);
 	for (size_t i = 0; i < sizeof(of_router) / sizeof(of_router[0]); i++)
 		print_family(out, routers, router_labels, NULL, &of_router[i]);
 	for (size_t i = 0; i < sizeof(of_counters) / sizeof(of_counters[0]); i++)
 		print_family(out, routers, router_labels, "counters", &of_counters[i]);
+	for (size_t i = 0; i < sizeof(of_peer) / sizeof(of_peer[0]); i++)
+		print_family(out, routers, router_labels, "peer", &of_peer[i]);
+	print_family(out, routers, router_labels, "lease", &of_lease[0]);
+	print_rejected(out, routers);
 }
 
 /* ---- what is tracked ---- */
@@ -388,7 +454,7 @@ static void print_runner(FILE *out, const json_t *runner)
 /* ---- the other node ---- */
 
 /* What was rejected, by path and reason. */
-static void print_rejected(FILE *out, const json_t *paths)
+static void print_rejected_hellos(FILE *out, const json_t *paths)
 {
 	const json_t *path;
 	size_t i;
@@ -447,7 +513,7 @@ static void print_peer(FILE *out, const json_t *peer)
 		print_single(out, peer, &singles[i]);
 	for (size_t i = 0; i < sizeof(of_path) / sizeof(of_path[0]); i++)
 		print_family(out, json_object_get(peer, "paths"), path_labels, NULL, &of_path[i]);
-	print_rejected(out, json_object_get(peer, "paths"));
+	print_rejected_hellos(out, json_object_get(peer, "paths"));
 	print_differing(out, json_object_get(peer, "differs"));
 	for (size_t i = 0; i < sizeof(of_router) / sizeof(of_router[0]); i++)
 		print_family(out, json_object_get(peer, "routers"), router_labels, NULL, &of_router[i]);

@@ -7,31 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "node/members.h"
 #include "node/table.h"
-
-/* ---- members ---- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-static bool flag_of(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-static const char *pick(bool which, const char *if_true, const char *if_false)
-{
-	return which ? if_true : if_false;
-}
+#include "node/vrrptext.h"
 
 /* ---- virtual routers ---- */
 
@@ -47,20 +25,12 @@ static const char *join_addresses(const json_t *router, char *text, size_t size)
 	return text;
 }
 
-/* As the log has it (VRRP_NAME). Returns text. */
-static const char *router_name(const json_t *router, char *text, size_t size)
-{
-	snprintf(text, size, "%s/%" PRIu64 "%s", text_of(router, "interface"), number_of(router, "vrid"),
-		 strcmp(text_of(router, "family"), "ipv6") == 0 ? "v6" : "");
-	return text;
-}
-
 /* VIRTUAL ROUTER|ADDRESS|STATE|SINCE */
 static void add_router(struct table *t, const json_t *router)
 {
 	char text[512];
 
-	table_text(t, router_name(router, text, sizeof(text)));
+	table_text(t, vrrptext_name(router, text, sizeof(text)));
 	table_text(t, join_addresses(router, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%s%s", text_of(router, "state"),
 		 flag_of(router, "lingering") ? ", lingering" : flag_of(router, "released") ? ", released" : "");
@@ -133,7 +103,7 @@ static void render_peers(FILE *out, const json_t *routers)
 	json_array_foreach(routers, i, router) {
 		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
 
-		table_text(t, router_name(router, name, sizeof(name)));
+		table_text(t, vrrptext_name(router, name, sizeof(name)));
 		table_text(t, text_of(peer, "address"));
 		table_number(t, number_of(peer, "priority"));
 		table_number(t, number_of(peer, "interval_cs"));
@@ -161,18 +131,6 @@ static void render_order(FILE *out, const json_t *d)
 	table_print(t, out);
 }
 
-static void render_vrrp(FILE *out, const json_t *d)
-{
-	const json_t *routers = json_object_get(d, "routers");
-
-	if (json_object_get(d, "action")) {
-		render_order(out, d);
-		return;
-	}
-	render_routers(out, routers);
-	fputc('\n', out);
-	render_peers(out, routers);
-}
 
 static void render_history(FILE *out, const json_t *d)
 {
@@ -183,7 +141,7 @@ static void render_history(FILE *out, const json_t *d)
 
 	json_array_foreach(json_object_get(d, "transitions"), i, event) {
 		table_text(t, text_of(event, "time"));
-		table_text(t, router_name(event, name, sizeof(name)));
+		table_text(t, vrrptext_name(event, name, sizeof(name)));
 		table_text(t, text_of(event, "from"));
 		table_text(t, text_of(event, "to"));
 		table_text(t, text_of(event, "event"));
@@ -191,6 +149,39 @@ static void render_history(FILE *out, const json_t *d)
 		table_text(t, text_of(event, "because"));
 	}
 	table_print(t, out);
+}
+
+static void render_pages(FILE *out, const json_t *routers)
+{
+	const json_t *router;
+	char remark[320], addresses[512];
+	size_t i;
+
+	json_array_foreach(routers, i, router) {
+		if (i)
+			fputc('\n', out);
+		vrrptext_page(out, router, join_addresses(router, addresses, sizeof(addresses)),
+			      remark_of(router, remark, sizeof(remark)));
+	}
+}
+
+static void render_vrrp(FILE *out, const json_t *d)
+{
+	const json_t *routers = json_object_get(d, "routers");
+
+	if (json_object_get(d, "action")) {
+		render_order(out, d);
+	} else if (json_object_get(d, "transitions")) {
+		render_history(out, d);
+	} else if (flag_of(d, "details")) {
+		render_pages(out, routers);
+	} else {
+		render_routers(out, routers);
+		fputc('\n', out);
+		render_peers(out, routers);
+		fputc('\n', out);
+		vrrptext_work(out, routers);
+	}
 }
 
 /* ---- the other node ---- */
@@ -254,7 +245,7 @@ static void render_counterparts(FILE *out, const json_t *d)
 	json_array_foreach(json_object_get(d, "routers"), i, router) {
 		const json_t *own = json_object_get(router, "own"), *peer = json_object_get(router, "peer");
 
-		table_text(t, router_name(router, name, sizeof(name)));
+		table_text(t, vrrptext_name(router, name, sizeof(name)));
 		table_text(t, text_of(own, "state"));
 		table_number(t, number_of(own, "effective_priority"));
 		table_text(t, json_is_object(peer) ? text_of(peer, "state") : "unknown");
@@ -425,8 +416,8 @@ static void render_vrrp_summary(FILE *out, const json_t *d)
 		fprintf(out, "guard %" PRIu64, number_of(vrrp, "guard_pid"));
 	else
 		fputs("guard DEAD", out);
-	fprintf(out, ", dead-man %s, real-time %s\n", pick(flag_of(vrrp, "dead_man"), "yes", "NO"),
-		pick(flag_of(vrrp, "realtime"), "yes", "NO"));
+	fprintf(out, ", dead-man %s, real-time %s, memory locked %s\n", pick(flag_of(vrrp, "dead_man"), "yes", "NO"),
+		pick(flag_of(vrrp, "realtime"), "yes", "NO"), pick(flag_of(vrrp, "memory_locked"), "yes", "NO"));
 }
 
 /* "fault", "weight 60" */

@@ -510,7 +510,7 @@ json_t *status_servers(const struct node *node)
 json_t *status_metrics(const struct node *node)
 {
 	json_t *object = status_counters(node, true);
-	json_t *servers = status_servers(node), *routers = vrrpstatus_routers(node);
+	json_t *servers = status_servers(node), *routers = vrrpstatus_routers(node, NULL);
 
 	json_object_set_new(object, "status", status_node(node));
 	json_object_set(object, "servers", json_object_get(servers, "servers"));

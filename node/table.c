@@ -72,21 +72,27 @@ void table_number(struct table *table, uint64_t n)
 	add(table, text);
 }
 
-void table_duration(struct table *table, uint64_t ms)
+void table_format_duration(uint64_t ms, char *text, size_t size)
 {
-	char text[48];
 	uint64_t s = ms / 1000, min = s / 60, h = min / 60;
 
 	if (s < 10)
-		snprintf(text, sizeof(text), "%" PRIu64 " ms", ms);
+		snprintf(text, size, "%" PRIu64 " ms", ms);
 	else if (min < 2)
-		snprintf(text, sizeof(text), "%" PRIu64 " s", s);
+		snprintf(text, size, "%" PRIu64 " s", s);
 	else if (h < 2)
-		snprintf(text, sizeof(text), "%" PRIu64 " min %" PRIu64 " s", min, s % 60);
+		snprintf(text, size, "%" PRIu64 " min %" PRIu64 " s", min, s % 60);
 	else if (h < 48)
-		snprintf(text, sizeof(text), "%" PRIu64 " h %" PRIu64 " min", h, min % 60);
+		snprintf(text, size, "%" PRIu64 " h %" PRIu64 " min", h, min % 60);
 	else
-		snprintf(text, sizeof(text), "%" PRIu64 " d %" PRIu64 " h", h / 24, h % 24);
+		snprintf(text, size, "%" PRIu64 " d %" PRIu64 " h", h / 24, h % 24);
+}
+
+void table_duration(struct table *table, uint64_t ms)
+{
+	char text[48];
+
+	table_format_duration(ms, text, sizeof(text));
 	add(table, text);
 }
 

@@ -23,6 +23,8 @@ void table_number(struct table *table, uint64_t n);
 void table_duration(struct table *table, uint64_t ms);
 void table_latency(struct table *table, uint64_t us);
 void table_octets(struct table *table, uint64_t octets);
+/* The text of table_duration(), for a cell with more in it. */
+void table_format_duration(uint64_t ms, char *text, size_t size);
 /* Prints and frees. A table without rows prints its headers. */
 void table_print(struct table *table, FILE *out);
 

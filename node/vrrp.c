@@ -296,12 +296,11 @@ static bool has_failed(const struct health_condition *c, enum health_kind kind)
 	return c->in_use && c->kind == kind && health_failed(c);
 }
 
-/* "name: cause; name: cause". Returns text. */
+/* Adds "name: cause; name: cause" to text. Returns text. */
 static const char *list_failed(const struct node_vrrp *v, enum health_kind kind, char *text, size_t size)
 {
-	size_t at = 0;
+	size_t at = strlen(text);
 
-	text[0] = '\0';
 	for (unsigned i = 0; i < HEALTH_MAX && at < size; i++) {
 		const struct health_condition *c = &v->parts.health->conditions[i];
 
@@ -341,8 +340,8 @@ static void note_transition(struct node_vrrp *v, const struct vrrp_transition *t
 
 	event->transition = *t;
 	event->because[0] = '\0';
-	if (t->event == VRRP_EV_FAULT || t->event == VRRP_EV_DEMOTE)
-		list_failed(v, HEALTH_FAULT, event->because, sizeof(event->because));
+	list_failed(v, HEALTH_FAULT, event->because, sizeof(event->because));
+	list_failed(v, HEALTH_WEIGHT, event->because, sizeof(event->because));
 	if (v->parts.on_transition)
 		v->parts.on_transition(v->parts.context, &v->conf[t->router], event);
 }

@@ -97,7 +97,7 @@ bool node_vrrp_is_kept(const struct node_vrrp *vrrp, unsigned router);
 
 struct node_vrrp_event {
 	struct vrrp_transition transition;
-	char because[256];		/* the conditions that had failed then; "" */
+	char because[256];		/* faults and weights that had failed then; "" */
 };
 /* Events kept, and event i of them, the oldest first. */
 unsigned node_vrrp_events(const struct node_vrrp *vrrp);

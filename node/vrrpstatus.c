@@ -4,7 +4,11 @@
  */
 #include "node/vrrpstatus.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/lease.h"
 #include "node/document.h"
 #include "node/node.h"
 #include "node/vrrp.h"
@@ -41,6 +45,12 @@ static json_t *addresses_list(const struct vrrp_conf *conf)
 	return list;
 }
 
+/* The wall clock's time of a moment that the monotonic clock gave; 0 = never. */
+static uint64_t wall_ms(uint64_t then_ns, uint64_t now_ns)
+{
+	return then_ns ? clock_wall_ns() / CLOCK_NS_PER_MS - ms_between(then_ns, now_ns) : 0;
+}
+
 /* null until one was heard. */
 static json_t *peer_object(const struct vrrp_peer *peer, uint64_t now_ns)
 {
@@ -54,6 +64,7 @@ static json_t *peer_object(const struct vrrp_peer *peer, uint64_t now_ns)
 	document_count(object, "interval_cs", peer->interval_cs);
 	document_text(object, "checksum", vrrp_checksum_name((enum vrrp_checksum)peer->checksum));
 	document_count(object, "heard_ms", ms_between(peer->heard_ns, now_ns));
+	document_count(object, "heard_at_ms", wall_ms(peer->heard_ns, now_ns));
 	document_flag(object, "addresses_differ", peer->addresses_differ);
 	document_flag(object, "interval_differs", peer->interval_differs);
 	document_flag(object, "priority_equal", peer->priority_equal);
@@ -102,6 +113,7 @@ static json_t *brief_object(const struct node *node, unsigned i, const struct vr
 	json_object_set_new(object, "addresses", addresses_list(conf));
 	document_text(object, "state", vrrp_state_name(s->state));
 	document_count(object, "since_ms", ms_between(s->since_ns, now_ns));
+	document_text(object, "event", s->transitions ? vrrp_event_name((enum vrrp_event)s->last_event) : "none");
 	document_text(object, "cause", s->cause);
 	document_count(object, "priority", conf->priority);
 	document_count(object, "effective_priority", s->effective_priority);
@@ -111,6 +123,21 @@ static json_t *brief_object(const struct node *node, unsigned i, const struct vr
 	document_text(object, "missing", s->waiting ? s->missing : "");
 	document_flag(object, "kept", node_vrrp_is_kept(node->vrrp, i));
 	document_flag(object, "dead_man", node_vrrp_dead_man(node->vrrp, i));
+	return object;
+}
+
+/* As the kernel's programs have it. left_ms 0: nothing is answered for the addresses. */
+static json_t *lease_object(const struct node *node, uint8_t index)
+{
+	static const char *const modes[] = {
+		[LEASE_RELEASED] = "released", [LEASE_ACTIVE] = "active", [LEASE_LINGER] = "linger",
+	};
+	const struct lease_page *leases = node_vrrp_leases(node->vrrp);
+	uint64_t until_ns = __atomic_load_n(&leases->entries[index].until_ns, __ATOMIC_RELAXED);
+	json_t *object = json_object();
+
+	document_text(object, "mode", modes[lease_mode(leases, index)]);
+	document_count(object, "left_ms", ms_between(clock_boot_ns(), until_ns));
 	return object;
 }
 
@@ -136,6 +163,9 @@ static json_t *router_object(const struct node *node, unsigned i, uint64_t now_n
 	json_object_set_new(object, "other", peer_object(&s.other, now_ns));
 	document_flag(object, "group_waits", s.group_waits);
 	document_text(object, "owners", s.owners);
+	json_object_set_new(object, "lease", lease_object(node, conf->lease));
+	document_count(object, "sent_ms", s.sent_ns ? ms_between(s.sent_ns, now_ns) : 0);
+	document_count(object, "sent_at_ms", wall_ms(s.sent_ns, now_ns));
 	document_text(object, "conflict", s.conflict);
 	document_text(object, "stranger", s.stranger);
 	document_count(object, "cadence_worst_us", s.cadence_worst_ns / CLOCK_NS_PER_US);
@@ -149,13 +179,25 @@ static unsigned count(const struct node *node)
 	return node->vrrp ? node_vrrp_count(node->vrrp) : 0;
 }
 
-json_t *vrrpstatus_routers(const struct node *node)
+bool vrrpstatus_is_called(const struct vrrp_conf *conf, const char *name)
+{
+	char number[8], full[IF_NAMESIZE + sizeof(number)];
+
+	if (!name || strcmp(conf->group, name) == 0)
+		return true;
+	snprintf(number, sizeof(number), "%u", conf->vrid);
+	snprintf(full, sizeof(full), VRRP_NAME, VRRP_NAME_OF(conf));
+	return strcmp(number, name) == 0 || strcmp(full, name) == 0;
+}
+
+json_t *vrrpstatus_routers(const struct node *node, const char *name)
 {
 	uint64_t now_ns = clock_mono_ns();	/* the engine's times are newer than the loop's turn */
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < count(node); i++)
-		json_array_append_new(list, router_object(node, i, now_ns));
+		if (vrrpstatus_is_called(node_vrrp_conf(node->vrrp, i), name))
+			json_array_append_new(list, router_object(node, i, now_ns));
 	return json_pack("{s:o}", "routers", list);
 }
 
@@ -180,13 +222,13 @@ static json_t *event_object(const struct node *node, const struct node_vrrp_even
 	return object;
 }
 
-json_t *vrrpstatus_history(const struct node *node)
+json_t *vrrpstatus_history(const struct node *node, unsigned last)
 {
 	uint64_t now_ns = clock_mono_ns();
 	json_t *list = json_array();
 	unsigned n = node->vrrp ? node_vrrp_events(node->vrrp) : 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = n > last ? n - last : 0; i < n; i++)
 		json_array_append_new(list, event_object(node, node_vrrp_event(node->vrrp, i), now_ns));
 	return json_pack("{s:o}", "transitions", list);
 }
@@ -194,7 +236,7 @@ json_t *vrrpstatus_history(const struct node *node)
 json_t *vrrpstatus_summary(const struct node *node)
 {
 	json_t *object = json_object(), *list = json_array();
-	bool dead_man = true, realtime = true;
+	bool dead_man = true, realtime = true, locked = true;
 	uint64_t now_ns = clock_mono_ns();
 
 	for (unsigned i = 0; i < count(node); i++) {
@@ -203,11 +245,13 @@ json_t *vrrpstatus_summary(const struct node *node)
 		node_vrrp_status(node->vrrp, i, &s);
 		dead_man &= node_vrrp_dead_man(node->vrrp, i);
 		realtime &= s.realtime;
+		locked &= s.locked;
 		json_array_append_new(list, brief_object(node, i, &s, now_ns));
 	}
 	document_count(object, "guard_pid", (uint64_t)node_vrrp_guard_pid(node->vrrp));
 	document_flag(object, "dead_man", dead_man);
 	document_flag(object, "realtime", realtime);
+	document_flag(object, "memory_locked", locked);
 	json_object_set_new(object, "routers", list);
 	return object;
 }

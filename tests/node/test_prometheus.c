@@ -165,7 +165,13 @@ static json_t *whole_document(void)
 		"  { \"pool\": \"auth\", \"server\": \"[2001:db8::1]:53\", \"up\": false, \"sent\": 0 } ],"
 		"\"routers\": [ { \"interface\": \"eth0\", \"vrid\": 51, \"family\": \"ipv4\", \"state\": \"Active\", \"priority\": 250,"
 		"  \"effective_priority\": 190, \"released\": false, \"lingering\": false, \"dead_man\": true,"
-		"  \"counters\": { \"transitions\": 3, \"became_active\": 1, \"sent\": 100, \"heard\": 7 } } ],"
+		"  \"since_ms\": 1500, \"event\": \"peer-silent\", \"cause\": \"a new text each time\", \"sent_at_ms\": 1700000000250,"
+		"  \"cadence_worst_us\": 104200, \"lease\": { \"mode\": \"active\", \"left_ms\": 280 },"
+		"  \"peer\": { \"priority\": 200, \"heard_at_ms\": 1700000000500 },"
+		"  \"counters\": { \"transitions\": 3, \"became_active\": 1, \"sent\": 100, \"heard\": 7, \"announcements\": 6,"
+		"    \"rejected\": { \"ttl\": 2, \"checksum\": 0 } } },"
+		"  { \"interface\": \"eth0\", \"vrid\": 52, \"family\": \"ipv6\", \"state\": \"Initialize\", \"event\": \"none\", \"peer\": null,"
+		"    \"counters\": { \"rejected\": { \"ttl\": 1 } } } ],"
 		"\"status\": { \"version\": \"0.1.0\", \"node\": \"dd1\", \"io\": \"xdp\", \"uptime_ms\": 61500,"
 		"  \"generation\": 2, \"good\": true, \"tcp_connections\": 4, \"unaccounted\": -1,"
 		"  \"workers\": [ { \"name\": \"0\", \"inflight\": 3, \"cpu_ms\": 1200 },"
@@ -212,6 +218,19 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_server_timeouts_total{pool=\"rec\",server=\"192.0.2.1:53\"} 1\n",
 		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",state=\"Active\"} 1\n",
 		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",state=\"Backup\"} 0\n",
+		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",state=\"Initialize\"} 0\n",
+		"\ntandem_vrrp_state{interface=\"eth0\",vrid=\"52\",family=\"ipv6\",state=\"Initialize\"} 1\n",
+		"\ntandem_vrrp_priority{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 250\n",
+		"\ntandem_vrrp_state_seconds{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1.500000\n",
+		"\ntandem_vrrp_last_transition{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",event=\"peer-silent\"} 1\n",
+		"\ntandem_vrrp_last_transition{interface=\"eth0\",vrid=\"52\",family=\"ipv6\",event=\"none\"} 1\n",
+		"\ntandem_vrrp_advert_sent_timestamp_seconds{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1700000000.250000\n",
+		"\ntandem_vrrp_advert_heard_timestamp_seconds{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1700000000.500000\n",
+		"\ntandem_vrrp_cadence_worst_seconds{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 0.104200\n",
+		"\ntandem_vrrp_lease_seconds{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 0.280000\n",
+		"\ntandem_vrrp_announcements_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 6\n",
+		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",reason=\"ttl\"} 2\n",
+		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"52\",family=\"ipv6\",reason=\"ttl\"} 1\n",
 		"\ntandem_vrrp_effective_priority{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 190\n",
 		"\ntandem_vrrp_became_active_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 	};
@@ -222,6 +241,7 @@ static void every_family_is_well_formed(void **state)
 		if (!strstr(text, expected[i]))
 			fail_msg("missing: %s", expected[i]);
 	}
+	assert_null(strstr(text, "a new text"));	/* it would begin a series each time */
 }
 
 /* Every outcome and event of every worker is there, with its number. */
@@ -269,7 +289,7 @@ static void odd_documents(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
-	CASE("the metrics of a whole node are well-formed", every_family_is_well_formed),
+	CASE("V196 the metrics of a whole node are well-formed, and virtual routers have theirs", every_family_is_well_formed),
 	CASE("D250 every outcome and event of every worker is among the metrics", all_counters_are_shown),
 	CASE("D252 label values are escaped", label_values_are_escaped),
 	CASE("what a document has not, or in another type, is left out", odd_documents),

@@ -96,6 +96,34 @@ static void test_terminal_is_safe(void **unused)
 	assert_non_null(strstr(text, "a?[31m??"));
 }
 
+/* One router on a page: what counts, in words. */
+static void test_router_page(void **unused)
+{
+	static const char *const expected[] = {
+		"VIRTUAL ROUTER  eth0/51\n", "addresses       192.0.2.53 192.0.2.54\n", "state           Backup for 90 s, lingering\n",
+		"last event      peer-better\n", "190, configured 250: pool:rec: no server is up\n", "held off for 12 s\n",
+		"linger, 280 ms left\n", "17 advertisements from 192.0.2.1, the last 35 ms ago; 2 with priority 0, 1 refused by the kernel\n",
+		"every 100 ms, worst gap 104.2 ms; 3 timers late, 4 leases lapsed\n", "6 times; 7 requests heard, 5 answered, 0 over",
+		"peer            192.0.2.2, priority 200, every 100 ms, checksum rfc9568, heard 34 ms ago\n",
+		"rejected        ttl 2, checksum 1\n", "two Actives     9 times\n", "remark          both have the same priority\n",
+	};
+
+	(void)unused;
+	print("vrrp", "{\"details\":true,\"routers\":[{\"interface\":\"eth0\",\"vrid\":51,\"addresses\":[\"192.0.2.53\",\"192.0.2.54\"],"
+	      "\"state\":\"Backup\",\"since_ms\":90000,\"lingering\":true,\"event\":\"peer-better\",\"cause\":\"x\",\"priority\":250,"
+	      "\"effective_priority\":190,\"why\":\"pool:rec: no server is up\",\"preempt\":true,\"holding\":true,"
+	      "\"preempt_in_ms\":11500,\"interval_cs\":10,\"cadence_worst_us\":104200,\"source\":\"192.0.2.1\",\"sent_ms\":35,"
+	      "\"lease\":{\"mode\":\"linger\",\"left_ms\":280},\"dead_man\":true,"
+	      "\"peer\":{\"address\":\"192.0.2.2\",\"priority\":200,\"interval_cs\":10,\"checksum\":\"rfc9568\",\"heard_ms\":34,"
+	      "\"priority_equal\":true},\"other\":null,"
+	      "\"counters\":{\"sent\":17,\"sent_release\":2,\"send_errors\":1,\"late\":3,\"lapsed\":4,\"announcements\":6,"
+	      "\"arp_requests\":7,\"arp_replies\":5,\"two_actives\":9,\"rejected\":{\"ttl\":2,\"length\":0,\"checksum\":1}}}]}");
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		if (!strstr(text, expected[i]))
+			fail_msg("missing: %s in\n%s", expected[i], text);
+	}
+}
+
 static void test_documents_take_any_octet(void **unused)
 {
 	json_t *object = json_object();
@@ -115,6 +143,7 @@ static void test_odd_documents(void **unused)
 		"{}", "[]", "{\"routes\":7,\"pools\":{},\"servers\":[1,null,[]],\"conditions\":[{}],"
 		"\"workers\":[{\"name\":3}],\"ports\":[{}],\"counters\":[],\"control\":null,\"listen\":[5]}",
 		"{\"routers\":[{},7,{\"addresses\":[7],\"peer\":3,\"counters\":[]}],\"transitions\":[{},1],\"vrrp\":7}",
+		"{\"routers\":[{},7,{\"peer\":{},\"other\":7,\"lease\":[],\"counters\":{\"rejected\":7}}],\"details\":true}",
 		"{\"routers\":[{},7],\"action\":\"release\",\"vrrp\":{\"routers\":[{},null]}}",
 		"{\"workers\":{\"0\":{},\"1\":7},\"counters\":{\"queries\":\"x\"},\"sockets\":[{}]}",
 	};
@@ -149,7 +178,10 @@ static void test_routers(void **unused)
 		"eth0/51         192.0.2.1 192.0.2.2  Initialize, lingering  7 ms   -           250        190  routes:rec  standby until resume  command\n"
 		"\n"
 		"VIRTUAL ROUTER  PEER  PRIORITY  INTERVAL cs  CHECKSUM  LAST HEARD  HEARD  MISSED  TWO ACTIVES  REMARK\n"
-		"eth0/51         -            0            0  -         0 ms            3       0            0  -\n");
+		"eth0/51         -            0            0  -         0 ms            3       0            0  -\n"
+		"\n"
+		"VIRTUAL ROUTER  LEASE  LEFT ms  SENT  REFUSED  WORST GAP  LATE  LAPSED  ANNOUNCED  REJECTED\n"
+		"eth0/51         -            0     0        0          -     0       0          0         0\n");
 	print("vrrp", "{\"action\":\"release\",\"routers\":[\"eth0/51\"]}");
 	assert_string_equal(text, "VIRTUAL ROUTER  ORDER\neth0/51         release\n");
 }
@@ -217,6 +249,7 @@ int main(void)
 		CASE("counters down, workers across", test_counters_per_worker),
 		CASE("virtual routers and their peers", test_routers),
 		CASE("what is tracked, and the runner", test_tracks),
+		CASE("one virtual router on a page", test_router_page),
 		CASE("check: one word when good, else what is not", test_check),
 		CASE("the cache: rates and kinds; entries with their records; what a purge removed", test_cache),
 	};

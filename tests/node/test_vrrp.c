@@ -775,16 +775,18 @@ static void history_keeps_the_last_hundred(void **state)
 	start_on(true);
 	c = health_add(&health, "worker:0", HEALTH_FAULT, 1, 1, false, 1);
 	health_report(&health, c, false, "hangs", 2);
+	c = health_add(&health, "pool:rec", HEALTH_WEIGHT, 1, 1, false, 1);
+	health_report(&health, c, false, "no server is up", 2);
 	for (unsigned i = 0; i < 150; i++)
 		world.transitions[i] = (struct vrrp_transition){ .mono_ns = i, .event = VRRP_EV_RELEASE };
-	world.transitions[149].event = VRRP_EV_FAULT;
+	world.transitions[149].event = VRRP_EV_PEER_BETTER;
 	world.n_transitions = 150;
 	ring();
 	assert_int_equal(node_vrrp_events(vrrp), VRRP_HISTORY);
 	for (unsigned i = 0; i < VRRP_HISTORY; i++)
 		assert_int_equal(node_vrrp_event(vrrp, i)->transition.mono_ns, 50 + i);
-	assert_string_equal(node_vrrp_event(vrrp, 98)->because, "");
-	assert_string_equal(node_vrrp_event(vrrp, 99)->because, "worker:0: hangs");
+	assert_string_equal(node_vrrp_event(vrrp, 98)->because, "worker:0: hangs; pool:rec: no server is up");
+	assert_string_equal(node_vrrp_event(vrrp, 99)->because, "worker:0: hangs; pool:rec: no server is up");
 }
 
 static void why_the_priority_is_lower(void **state)
