@@ -40,6 +40,7 @@ struct dp_rules {
 struct dp_listen {
 	struct endpoint endpoint;
 	uint8_t lease;				/* LEASE_NONE for the node's own addresses */
+	bool only_dns;				/* the filter keeps everything else away from the kernel */
 	struct dp_listener *listener;		/* kernel UDP socket and TCP listener; sockio.h */
 };
 

@@ -50,6 +50,7 @@ struct steer {
 	int prog_fd;
 	uint32_t prog_id;
 	struct lease_page *leases;
+	uint64_t only_dns;		/* a bit for each lease */
 	struct steer_port ports[STEER_PORTS_MAX];
 	bool bypassed;				/* no socket is left in the program's map */
 	uint64_t checked[STEER_COUNTERS];	/* what steer_check() added */
@@ -76,6 +77,7 @@ const char *steer_counter_name(enum steer_counter counter)
 		[STEER_QUERY_KERNEL] = "query-kernel",
 		[STEER_ANSWER_NO_SOCKET] = "answer-no-socket",
 		[STEER_NO_LEASE] = "no-lease",
+		[STEER_NOT_ACCEPTED] = "not-accepted",
 		[STEER_BLOCKED] = "blocked",
 		[STEER_FRAGMENT] = "fragment",
 		[STEER_OPTIONS] = "ip-options",
@@ -320,17 +322,20 @@ static struct steer_port_conf port_conf(const struct steer_port *port)
 }
 
 /* An address with a lease on any of its ports needs it on all of them: those go in first. */
-static bool insert_listens(struct steer_conf *conf, const struct steer_listen *listens, unsigned n, bool leased)
+static bool insert_listens(struct steer_conf *conf, const struct steer_listen *listens, unsigned n, bool leased,
+			   uint64_t only_dns)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct steer_listen *l = &listens[i];
 		const struct addr *addr = &l->endpoint.addr;
+		struct steer_endpoint whole = make_entry(addr, 0, l->lease);
 
 		if ((l->lease != LEASE_NONE) != leased)
 			continue;
+		whole.only_dns = leased && l->lease < LEASE_MAX && (only_dns >> l->lease & 1);
 		if (!insert(conf->listen, STEER_LISTEN_SLOTS, conf->salt,
 			    make_entry(addr, l->endpoint.port, l->lease)) ||
-		    !insert(conf->address, STEER_LISTEN_SLOTS, conf->salt, make_entry(addr, 0, l->lease)))
+		    !insert(conf->address, STEER_LISTEN_SLOTS, conf->salt, whole))
 			return false;
 	}
 	return true;
@@ -343,6 +348,11 @@ static bool insert_servers(struct steer_conf *conf, const struct endpoint *serve
 			    make_entry(&servers[i].addr, servers[i].port, LEASE_NONE)))
 			return false;
 	return true;
+}
+
+void steer_set_only_dns(struct steer *steer, uint64_t leases)
+{
+	steer->only_dns = leases;
 }
 
 int steer_configure(struct steer *steer, const struct steer_listen *listens, unsigned n_listens,
@@ -358,8 +368,8 @@ int steer_configure(struct steer *steer, const struct steer_listen *listens, uns
 		memset(conf, 0, sizeof(*conf));
 		if (getrandom(&conf->salt, sizeof(conf->salt), 0) != sizeof(conf->salt))
 			return -EIO;
-		if (!insert_listens(conf, listens, n_listens, true) ||
-		    !insert_listens(conf, listens, n_listens, false) ||
+		if (!insert_listens(conf, listens, n_listens, true, steer->only_dns) ||
+		    !insert_listens(conf, listens, n_listens, false, 0) ||
 		    !insert_servers(conf, servers, n_servers))
 			continue;
 		conf->source_port_base = source_port_base;

@@ -36,6 +36,10 @@ int steer_configure(struct steer *steer, const struct steer_listen *listens, uns
 		    const struct endpoint *servers, unsigned n_servers,
 		    uint16_t source_port_base, uint16_t source_port_count);
 
+/* For an address with one of these leases (a bit each) the kernel gets what is for a listen port of it and the ICMP
+ * messages that a server needs; the rest is dropped. From the next steer_configure() on; at first 0. */
+void steer_set_only_dns(struct steer *steer, uint64_t leases);
+
 /* Attaches to ifindex as port number port. *obtained becomes STEER_NATIVE or STEER_GENERIC. -EBUSY and an
  * error naming the foreign program when one is there. */
 int steer_attach(struct steer *steer, unsigned port, unsigned ifindex, enum steer_mode wanted,

@@ -28,7 +28,7 @@ struct steer_endpoint {
 	__be16 port;
 	__u8 used;
 	__u8 lease;			/* index into the lease page, or LEASE_NONE */
-	__u32 pad;
+	__u32 only_dns;			/* address: the kernel gets nothing for it but what the DNS needs */
 };
 
 struct steer_port_conf {
@@ -105,6 +105,7 @@ enum steer_counter {
 	STEER_QUERY_KERNEL,		/* query on a queue without a socket: to the kernel */
 	STEER_ANSWER_NO_SOCKET,		/* answer on a queue without a socket: dropped */
 	STEER_NO_LEASE,			/* for an address whose lease is not held: dropped */
+	STEER_NOT_ACCEPTED,		/* for a virtual address, neither DNS nor an ICMP message it needs: dropped */
 	STEER_BLOCKED,			/* for a listen address, from a blocked prefix: dropped */
 	STEER_FRAGMENT,			/* to the kernel */
 	STEER_OPTIONS,			/* IPv4 options: to the kernel */

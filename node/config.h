@@ -29,6 +29,7 @@ enum config_checksums { CONFIG_CHECKSUMS_VERIFY, CONFIG_CHECKSUMS_TRUST };
 enum config_rd0 { CONFIG_RD0_REFUSE, CONFIG_RD0_CACHE_ONLY };
 enum config_trailing { CONFIG_TRAILING_FORMERR, CONFIG_TRAILING_IGNORE };
 enum config_checksum_rx { CONFIG_CHECKSUM_RX_BOTH, CONFIG_CHECKSUM_RX_STRICT };
+enum config_accept { CONFIG_ACCEPT_DNS, CONFIG_ACCEPT_ALL };
 
 /* In every list the count stands right behind the pointer (struct schema_array). */
 struct config_strings { char **item; size_t n; };
@@ -78,6 +79,7 @@ struct config_vrrp {
 	uint32_t preempt_delay_s, start_delay_s, link_up_delay_s, linger_ms;
 	int checksum;			/* enum vrrp_checksum */
 	int checksum_rx;		/* enum config_checksum_rx */
+	int accept;			/* enum config_accept */
 	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;
 	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
 };

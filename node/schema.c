@@ -48,6 +48,7 @@ static const char *const verify_words[] = { "verify", "trust", NULL };			/* conf
 static const char *const kind_words[] = { "authoritative", "recursive", NULL };		/* pool_kind */
 static const char *const policy_words[] = { "least-outstanding", "round-robin", NULL };	/* pool_policy */
 static const char *const checksum_words[] = { "rfc9568", "rfc5798", NULL };		/* vrrp_checksum */
+static const char *const accept_words[] = { "dns", "all", NULL };			/* config_accept */
 static const char *const checksum_rx_words[] = { "both", "strict", NULL };		/* config_checksum_rx */
 static const char *const track_words[] = { "interface", "command", "file", "gateway", NULL };	/* config_track_type */
 static const char *const over_recursive_words[] = { "cache-only", "drop", "refuse", NULL };	/* dp_over */
@@ -190,6 +191,9 @@ static const struct schema_key vrrp_keys[] = {
 	  .help = "Which of the two the peer may use; strict: the one that we send." },
 	{ "last_resort", SCHEMA_BOOL, .restart = true, .fallback = "true", MEMBER(config_vrrp, last_resort),
 	  .help = "With a fault on both nodes, stay in the election at priority 1." },
+	{ "accept", SCHEMA_ENUM, .fallback = "\"dns\"", .words = accept_words, .min = CONFIG_ACCEPT_DNS,
+	  MEMBER(config_vrrp, accept),
+	  .help = "What the kernel gets for the addresses: \"dns\", the listen ports and the ICMP they need; or \"all\"." },
 	{ "foreign_subnet", SCHEMA_BOOL, .restart = true, .fallback = "false",
 	  MEMBER(config_vrrp, foreign_subnet),
 	  .help = "Addresses may lie outside every subnet of the interface." },

@@ -80,12 +80,17 @@ static int configure_filter(struct node *node, const struct dp_conf *conf)
 {
 	struct steer_listen listens[DP_LISTENS_MAX + 1] = { selfcheck_never_listen };
 	struct endpoint servers[POOL_SERVERS_MAX];
+	uint64_t only_dns = 0;
 
 	if (!node->steer)
 		return 0;
 	for (unsigned i = 0; i < conf->listens; i++)
 		listens[i + 1] = (struct steer_listen){ conf->listen[i].endpoint,
 							conf->listen[i].lease };
+	for (unsigned i = 0; i < conf->listens; i++)
+		if (conf->listen[i].only_dns)
+			only_dns |= 1ull << conf->listen[i].lease;
+	steer_set_only_dns(node->steer, only_dns);
 	return steer_configure(node->steer, listens, conf->listens + 1, servers,
 			       list_servers(node, servers), node->shared.source_port_base,
 			       (uint16_t)(node->shared.workers << node->shared.source_ports_log2));

@@ -140,8 +140,10 @@ static int configure(struct steer *steer, int xsk_fd)
 		{ endpoint_of(OWN6, 53), LEASE_NONE },
 	};
 	const struct endpoint servers[] = { endpoint_of(SERVER, 53), endpoint_of(SERVER6, 53) };
-	int err = steer_configure(steer, listens, 4, servers, 2, PORTS_FIRST, PORTS_COUNT);
+	int err;
 
+	steer_set_only_dns(steer, 1ull << HELD_LEASE);
+	err = steer_configure(steer, listens, 4, servers, 2, PORTS_FIRST, PORTS_COUNT);
 	lease_grant(steer_leases(steer), HELD_LEASE, LEASE_ACTIVE, UINT64_MAX);
 	return err ? err : steer_socket_set(steer, PORT, QUEUE, xsk_fd);
 }

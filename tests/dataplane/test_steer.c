@@ -317,6 +317,91 @@ static void test_sorts(void **state)
 	expect(rig, "LLDP", &foreign, XDP_PASS, STEER_OTHER);
 }
 
+/* ---- what the kernel gets for a virtual address ---- */
+
+/* An ICMP message of this type, or the first or a later fragment of one. */
+static struct frame make_icmp(const char *from, const char *to, uint8_t type, uint16_t frag)
+{
+	bool v6 = strchr(from, ':');
+	struct spec spec = FLOW(from, 0, to, 0, .protocol = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, .frag = frag);
+	struct frame f = make_frame(&spec);
+
+	f.data[ETH_HLEN + (v6 ? sizeof(struct ip6_hdr) : sizeof(struct iphdr))] = type;
+	return f;
+}
+
+static void test_accepts(void **state)
+{
+	static const struct decision table[] = {
+		{ "TCP to the listen port", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "the same with IPv4 options", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP, .ihl = 8), XDP_PASS,
+		  STEER_OTHER },
+		{ "SSH", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "SSH with IPv4 options", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP, .ihl = 15), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
+		{ "SSH, first fragment", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP, .frag = 0x2000), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
+		{ "TCP, a later fragment", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP, .frag = 4), XDP_PASS,
+		  STEER_OTHER },
+		{ "from the port 53", FLOW(CLIENT, 53, VIP, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "UDP to another port", FLOW(CLIENT, 4000, VIP, 161), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "a query in fragments, the first", FLOW(CLIENT, 4000, VIP, 53, .frag = 0x2000), XDP_PASS, STEER_FRAGMENT },
+		{ "and the last", FLOW(CLIENT, 4000, VIP, 9, .frag = 8), XDP_PASS, STEER_FRAGMENT },
+		{ "other UDP in fragments", FLOW(CLIENT, 4000, VIP, 161, .frag = 0x2000), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "a query with options", FLOW(CLIENT, 4000, VIP, 53, .ihl = 6), XDP_PASS, STEER_OPTIONS },
+		{ "another protocol", FLOW(CLIENT, 53, VIP, 53, .protocol = IPPROTO_SCTP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "SSH, own address", FLOW(CLIENT, 4000, OWN, 22, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+	}, v6[] = {
+		{ "TCP to the listen port", FLOW(CLIENT6, 4000, VIP6, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "SSH", FLOW(CLIENT6, 4000, VIP6, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "a query behind options", FLOW(CLIENT6, 4000, VIP6, 53, .extension = IPPROTO_DSTOPTS), XDP_PASS,
+		  STEER_EXTENSION },
+		{ "other UDP behind options", FLOW(CLIENT6, 4000, VIP6, 161, .extension = IPPROTO_HOPOPTS), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
+		{ "behind what cannot be read", FLOW(CLIENT6, 4000, VIP6, 53, .extension = IPPROTO_ESP), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
+		{ "SSH, own address", FLOW(CLIENT6, 4000, OWN6, 22, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+	};
+	static const struct { uint8_t type; bool accepted; } icmp[] = {
+		{ 8, true }, { 3, true }, { 11, true }, { 12, true }, { 0, false }, { 5, false }, { 13, false }, { 17, false },
+	}, icmp6[] = {
+		{ 128, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true }, { 129, false }, { 130, false }, { 139, false },
+		{ 0, false },
+	};
+	struct rig *rig = *state;
+	struct frame f;
+
+	steer_set_only_dns(rig->steer, 1ull << VIP_LEASE);
+	configure(rig->steer);
+	lease_grant(steer_leases(rig->steer), VIP_LEASE, LEASE_ACTIVE, clock_boot_ns() + 60ull * CLOCK_NS_PER_S);
+	check_decisions(rig, table, sizeof(table) / sizeof(*table));
+	check_decisions(rig, v6, sizeof(v6) / sizeof(*v6));
+	for (size_t i = 0; i < sizeof(icmp) / sizeof(*icmp); i++) {
+		f = make_icmp(CLIENT, VIP, icmp[i].type, 0);
+		expect(rig, "ICMP", &f, icmp[i].accepted ? XDP_PASS : XDP_DROP,
+		       icmp[i].accepted ? STEER_OTHER : STEER_NOT_ACCEPTED);
+	}
+	for (size_t i = 0; i < sizeof(icmp6) / sizeof(*icmp6); i++) {
+		f = make_icmp(CLIENT6, VIP6, icmp6[i].type, 0);
+		expect(rig, "ICMPv6", &f, icmp6[i].accepted ? XDP_PASS : XDP_DROP,
+		       icmp6[i].accepted ? STEER_OTHER : STEER_NOT_ACCEPTED);
+	}
+	f = make_nd(135, CLIENT6, "ff02::1:ff00:160", VIP6);
+	expect(rig, "a solicitation", &f, XDP_PASS, STEER_OTHER);
+	f = make_arp(1, CLIENT, VIP);
+	expect(rig, "an ARP request", &f, XDP_PASS, STEER_OTHER);
+	/* every cut of a frame: nothing is let in that is not read */
+	f = make_icmp(CLIENT, VIP, 8, 0);
+	for (f.len = ETH_HLEN + sizeof(struct iphdr); f.len < ETH_HLEN + sizeof(struct iphdr) + 4; f.len++)
+		expect(rig, "a short one", &f, XDP_DROP, STEER_NOT_ACCEPTED);
+
+	steer_set_only_dns(rig->steer, 0);
+	configure(rig->steer);
+	f = make_frame(&table[2].spec);
+	expect(rig, "SSH, where everything is accepted", &f, XDP_PASS, STEER_OTHER);
+	lease_revoke(steer_leases(rig->steer), VIP_LEASE);
+}
+
 static void test_sorts_v6(void **state)
 {
 	static const struct decision table[] = {
@@ -1084,6 +1169,7 @@ int main(void)
 		RIGGED("without its lease an address is silent: UDP, TCP, ICMP, ARP", test_lease),
 		RIGGED("without its lease an IPv6 address is silent: UDP, TCP, ICMP, solicitations", test_lease_v6),
 		RIGGED("a lease lapses by itself", test_lease_lapses),
+		RIGGED("V154 for a virtual address the kernel gets DNS, echo requests and errors, and no SSH", test_accepts),
 		RIGGED("a blocked prefix is dropped for listen addresses, answers and ARP are not", test_block),
 		RIGGED("the longest blocked prefix decides, of its own family", test_block_longest),
 		RIGGED("a blocked IPv6 prefix, neighbour discovery is not held back", test_block_v6),
