@@ -40,7 +40,7 @@ LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 
 .PHONY: all
-all: $(B)/tandemd $(B)/tandemctl $(B)/lab/probe
+all: $(B)/tandemd $(B)/tandemctl $(B)/lab/probe $(B)/lab/slow
 
 $(B)/%.o: %.c | $(B)/dataplane/steer.skel.h $(B)/dataplane/vmac.skel.h
 	@mkdir -p $(dir $@)
@@ -56,6 +56,9 @@ $(B)/tandemctl: $(B)/node/ctl.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 $(B)/lab/probe: $(B)/lab/probe.o $(B)/libtandem.a
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(B)/lab/slow: $(B)/lab/servers/slow.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 # The XDP program: one object, embedded through a skeleton; nothing is loaded from disk.
@@ -180,6 +183,6 @@ help:
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
 	@echo 'packages     install the Debian packages of packages.txt'
 
--include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d
+-include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(B)/lab/servers/slow.d
 -include $(wildcard $(B)/*/*.bpf.o.d $(B)/tests/*/*.bpf.o.d)
 .PRECIOUS: $(B)/%.o $(B)/%.bpf.o $(B)/%.skel.h

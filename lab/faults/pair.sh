@@ -61,12 +61,17 @@ signal_node() {
 }
 
 # What stands still when the daemon does: of the peer also keepalived, or its check would move the VIP.
-signal_frozen() {
+frozen_pids() {
 	if [ "$SYSTEM" = peer ]; then
-		signal_node "$1"
+		node_pids
 	else
-		signal_daemon "$1"
+		lab pid "$(daemon)"
 	fi
+}
+
+signal_frozen() {
+	# shellcheck disable=SC2046 # words
+	kill "-$1" $(frozen_pids)
 }
 
 kill_keepalived() {
@@ -215,7 +220,7 @@ keeps_target() {
 forget_failures() {
 	[ "$SYSTEM" = tandem ] || return 0
 	case $DRILL in
-	freeze | hang-worker | power-off) lab kill dd1-tandemd && start_node ;;
+	freeze | hang-worker | power-off | link-flap | stall) lab kill dd1-tandemd && start_node ;;
 	esac
 }
 
@@ -232,20 +237,21 @@ await_owner() {
 drill_pair() {
 	local fault mend owner during after
 
-	IFS='|' read -r fault mend owner <<<"${PAIR_DRILLS[$DRILL]}"
+	IFS='|' read -r fault mend owner <<<"${PAIR_DRILLS[${DRILL%-slow}]}"
 	owner=${owner// /}
 	check_pair_drill
-	say "authoritative names at $RATE q/s to the VIP; then$fault"
+	say "$([ "$FAMILY" = slow ] && echo recursive || echo authoritative) names at $RATE q/s to the VIP; then$fault"
 	wait_for is_ready $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(owners)"
-	if [ "$DRILL" = failback ]; then
+	if [ "${DRILL%-slow}" = failback ]; then
 		UNDO+=(start_node)
 		signal_node KILL
 		wait_for "owner_is dd2" $TAKEOVER_DEADLINE
 		UNDO=()
 	fi
 
-	start_load main auth "$RATE"
+	start_load main "$([ "$FAMILY" = slow ] && echo rec || echo auth)" "$RATE"
 	sleep $PAIR_LEAD
+	[ "$FAMILY" != slow ] || sleep $PAIR_TAIL
 	UNDO+=("$mend")
 	$fault
 	await_owner "$owner"
