@@ -234,18 +234,30 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 	return 0;
 }
 
+static struct vmac_address_key address_key(unsigned ifindex, const struct addr *address)
+{
+	struct vmac_address_key key = { .ifindex = ifindex };
+
+	memcpy(key.addr, address->words_be, sizeof(key.addr));
+	return key;
+}
+
 int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
 		     size_t size)
 {
-	struct vmac_address_key key = { .ifindex = ifindex };
-	int err;
-
-	memcpy(key.addr, address->words_be, sizeof(key.addr));
-	err = bpf_map_update_elem(bpf_map__fd(vmac->skeleton->maps.addresses), &key, &lease, BPF_ANY);
+	struct vmac_address_key key = address_key(ifindex, address);
+	int err = bpf_map_update_elem(bpf_map__fd(vmac->skeleton->maps.addresses), &key, &lease, BPF_ANY);
 	if (err)
 		return log_fail(err, error, size, "address for a virtual MAC: %s",
 				err == -E2BIG ? "too many" : strerror(-err));
 	return 0;
+}
+
+void vmac_remove_address(struct vmac *vmac, unsigned ifindex, const struct addr *address)
+{
+	struct vmac_address_key key = address_key(ifindex, address);
+
+	bpf_map_delete_elem(bpf_map__fd(vmac->skeleton->maps.addresses), &key);
 }
 
 void vmac_counters(const struct vmac *vmac, uint64_t counts[VMAC_COUNTERS])

@@ -35,6 +35,8 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
  * the same address: the lease is replaced. 0 or -errno with error. */
 int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
 		     size_t size);
+/* No more. Nothing when it was not there. */
+void vmac_remove_address(struct vmac *vmac, unsigned ifindex, const struct addr *address);
 
 /* For a condition: does our program still sit on every interface it was attached to? 0, or -errno with cause. */
 int vmac_check(const struct vmac *vmac, char *cause, size_t size);

@@ -96,6 +96,29 @@ void silence_receive(struct silence *s, struct vrrp_conf *conf, unsigned ifindex
 		do_without_program(s, conf, error);
 }
 
+static bool has_address(const struct vrrp_conf *conf, const struct addr *address)
+{
+	for (unsigned i = 0; i < conf->count; i++)
+		if (addr_equal(&conf->addresses[i], address))
+			return true;
+	return false;
+}
+
+void silence_change_addresses(struct silence *s, const struct vrrp_conf *before, const struct vrrp_conf *conf,
+			      unsigned ifindex)
+{
+	char error[256];
+
+	if (!s->received[conf->lease])
+		return;
+	for (unsigned i = 0; i < before->count; i++)
+		if (!has_address(conf, &before->addresses[i]))
+			vmac_remove_address(s->vmac, ifindex, &before->addresses[i]);
+	for (unsigned i = 0; i < conf->count; i++)
+		if (vmac_add_address(s->vmac, ifindex, &conf->addresses[i], conf->lease, error, sizeof(error)))
+			log_error("vrrp " VRRP_NAME ": no TCP and no ICMP for a new address: %s", VRRP_NAME_OF(conf), error);
+}
+
 void silence_set_mac(struct silence *s, const struct vrrp_conf *conf, const uint8_t own_mac[6])
 {
 	uint8_t mac[6];

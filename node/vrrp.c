@@ -1021,6 +1021,7 @@ static void change_addresses(struct node_vrrp *v, unsigned i, struct given *give
 		if (find_address(conf, &old.addresses[j]) == conf->count)
 			drop_address(v, i, j);
 	v->conf[i] = *conf;
+	silence_change_addresses(v->silence, &old, conf, router->seen.ifindex);
 	router->groups.fd = -1;		/* the new ones are joined before the old ones are left */
 	for (unsigned j = 0; j < conf->count; j++) {
 		const struct addr *address = &conf->addresses[j];
@@ -1048,8 +1049,10 @@ void node_vrrp_adopt(struct node_vrrp *v, const struct config *config, struct no
 {
 	adopt_delays(v, config);
 	for (unsigned i = 0; i < v->n; i++) {
-		if (plan->given[i])
+		if (plan->given[i]) {
+			tell_link_local(&plan->given[i]->conf, &config->vrrp[i]);
 			change_addresses(v, i, plan->given[i]);
+		}
 		plan->given[i] = NULL;
 		set_values(&v->conf[i], &config->vrrp[i], weight_settle_ms(config));
 		set_values(v->in_force[i], &config->vrrp[i], weight_settle_ms(config));

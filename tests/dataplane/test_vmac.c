@@ -306,6 +306,7 @@ static void test_addresses(void **state)
 {
 	struct rig *rig = *state;
 	uint64_t counts[VMAC_COUNTERS];
+	struct addr vip;
 
 	hold(rig, LEASE_ACTIVE);
 	assert_int_equal(vmac_add(rig->vmac, device, vmac_mac, LEASE, error, sizeof(error)), 0);
@@ -318,8 +319,12 @@ static void test_addresses(void **state)
 	assert_false(is_received());			/* of another virtual router */
 	add_address(rig, device, VIP, LEASE);
 	assert_true(is_received());
+	assert_int_equal(addr_parse(VIP, &vip), 0);
+	vmac_remove_address(rig->vmac, device, &vip);
+	assert_false(is_received());
+	vmac_remove_address(rig->vmac, device, &vip);	/* twice is once */
 	vmac_counters(rig->vmac, counts);
-	assert_int_equal(counts[VMAC_NO_ADDRESS], 4);
+	assert_int_equal(counts[VMAC_NO_ADDRESS], 5);
 	assert_int_equal(counts[VMAC_RECEIVED], 1);
 	assert_int_equal(counts[VMAC_NO_LEASE], 0);
 }

@@ -40,7 +40,7 @@ static struct {
 	void (*on_change)(void *context);
 	void *on_change_context;
 	/* filter, tcx, guard */
-	bool has_tcx;
+	bool has_tcx, received[4];	/* .100 to .103 at the virtual MAC */
 	int guard_lease_fd, guard_fd;
 	unsigned rewrites;
 	struct lease_page filter_page, tcx_page;
@@ -213,9 +213,16 @@ int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *add
 	(void)error;
 	(void)size;
 	assert_int_equal(ifindex, 7);
-	assert_int_equal(address->bytes[15], 100);
 	assert_int_equal(lease, 0);
+	world.received[address->bytes[15] - 100] = true;
 	return 0;
+}
+
+void vmac_remove_address(struct vmac *vmac, unsigned ifindex, const struct addr *address)
+{
+	(void)vmac;
+	assert_int_equal(ifindex, 7);
+	world.received[address->bytes[15] - 100] = false;
 }
 
 int vmac_check(const struct vmac *vmac, char *cause, size_t size)
@@ -841,6 +848,7 @@ static void addresses_change_by_reload(void **state)
 	assert_int_equal(first->lease, 0);
 	assert_true(first->virtual_mac);
 	assert_true(world.on_device[0] && world.on_device[3]);
+	assert_true(world.received[0] && world.received[3]);
 	assert_true(has_condition("address:192.0.2.103") && has_condition("address:192.0.2.100"));
 	assert_int_equal(node_vrrp_conf(vrrp, 0)->count, 2);
 
@@ -850,6 +858,7 @@ static void addresses_change_by_reload(void **state)
 	assert_ptr_not_equal(world.configured, first);
 	assert_false(world.on_device[0]);
 	assert_true(world.on_device[3]);
+	assert_true(!world.received[0] && world.received[3]);
 	assert_false(has_condition("address:192.0.2.100"));
 	turn_for(600);
 	assert_int_equal(first->count, 2);
