@@ -20,6 +20,11 @@ static int setup(void **state)
 	(void)state;
 	if (geteuid() != 0 || !lab_open())
 		return 0;
+	/* The kernels take part as little as they can; the engines' sockets need IPv6 to be there. */
+	if (!run("sysctl -qw net.ipv6.conf.va.accept_dad=0 net.ipv6.conf.va.addr_gen_mode=1 net.ipv6.conf.va.disable_ipv6=0") ||
+	    !netns_run_peer(&lab_ns, "sysctl -qw net.ipv6.conf.vb.accept_dad=0 net.ipv6.conf.vb.addr_gen_mode=1 "
+			    "net.ipv6.conf.vb.disable_ipv6=0"))
+		return 1;
 	wire = wire_open(SIDE_A, ETH_P_ALL);
 	forger = wire_open(SIDE_B, 0);
 	return wire < 0 || forger < 0;
@@ -38,9 +43,17 @@ static void send_frame(const uint8_t *frame, size_t len)
 	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
 }
 
-static uint8_t advert_vrid(const struct seen *seen)
+/* Of the group: 0 is VRID 51 of IPv4, 1 is VRID 52 of IPv4 or any of IPv6. -1: no advertisement. */
+static int member_of(const struct seen *seen)
 {
-	return seen->frame[35];
+	if (seen->frame[12] == 0x86 && seen->frame[13] == 0xdd && seen->frame[20] == VRRP_PROTOCOL)
+		return 1;
+	return is_advert(seen) ? seen->frame[35] - 51 : -1;
+}
+
+static uint8_t priority_of(const struct seen *seen)
+{
+	return seen->frame[12] == 0x86 ? seen->frame[14 + 40 + 2] : advert_priority(seen);
 }
 
 static bool has_state(struct node *node, unsigned router, enum vrrp_state state)
@@ -58,8 +71,8 @@ static bool both_are(struct node *node, enum vrrp_state state)
 
 /* ---- groups ---- */
 
-/* VRIDs 51 and 52 in a group on both sides; A is Active. */
-static void groups_up(void)
+/* VRIDs 51 and 52 in a group on both sides, or 51 of both families; A is Active. */
+static void groups_up(bool two_families)
 {
 	struct node *nodes[SIDES] = { &a, &b };
 
@@ -70,8 +83,10 @@ static void groups_up(void)
 		node->n = 2;
 		node->conf[1] = plain_conf(side, side == SIDE_A ? 200 : 100);
 		node->conf[1].vrid = 52;
-		node->conf[1].lease = 1;
 		node->conf[1].addresses[0] = address("192.0.2.54");
+		if (two_families)
+			node->conf[1] = plain_conf_v6(side, side == SIDE_A ? 200 : 100);
+		node->conf[1].lease = 1;
 		for (unsigned i = 0; i < 2; i++)
 			snprintf(node->conf[i].group, sizeof(node->conf[i].group), "pair");
 		assert_true(node_up(node));
@@ -79,7 +94,7 @@ static void groups_up(void)
 	assert_true(wait_until(both_are(&a, VRRP_ACTIVE) && both_are(&b, VRRP_BACKUP), 2000) != UINT32_MAX);
 }
 
-/* When each of the two VRIDs was first said, since since_ns, in microseconds. */
+/* When each of the two was first said, since since_ns, in microseconds. */
 static void first_adverts(bool from_a, bool releases, uint64_t since_ns, unsigned at_us[2])
 {
 	struct seen seen;
@@ -88,9 +103,9 @@ static void first_adverts(bool from_a, bool releases, uint64_t since_ns, unsigne
 	while (found != 3) {
 		unsigned i;
 
-		assert_true(wire_find(wire, &seen, is_advert(&seen) && seen.from_a == from_a &&
-				      (advert_priority(&seen) == 0) == releases, 2000));
-		i = advert_vrid(&seen) - 51u;
+		assert_true(wire_find(wire, &seen, member_of(&seen) >= 0 && seen.from_a == from_a &&
+				      (priority_of(&seen) == 0) == releases, 2000));
+		i = (unsigned)member_of(&seen);
 		if (!(found & 1u << i))
 			at_us[i] = (unsigned)((seen.at_ns - since_ns) / CLOCK_NS_PER_US);
 		found |= 1u << i;
@@ -102,15 +117,13 @@ static unsigned apart(const unsigned at_us[2])
 	return at_us[0] > at_us[1] ? at_us[0] - at_us[1] : at_us[1] - at_us[0];
 }
 
-static void groups_move_as_one(void **state)
+static void released_as_one(bool two_families)
 {
 	unsigned said[2], taken[2];
 	struct vrrp_status status;
 	uint64_t since_ns;
 
-	(void)state;
-	NEED_LAB();
-	groups_up();
+	groups_up(two_families);
 	wire_skip(wire);
 	since_ns = clock_wall_ns();
 	vrrp_engine_release(a.engine, 1);	/* one of them */
@@ -128,6 +141,20 @@ static void groups_move_as_one(void **state)
 	assert_true(wait_until(both_are(&a, VRRP_ACTIVE) && both_are(&b, VRRP_BACKUP), 1000) != UINT32_MAX);
 }
 
+static void groups_move_as_one(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	released_as_one(false);
+}
+
+static void families_move_as_one(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	released_as_one(true);
+}
+
 static void one_link_takes_all_down(void **state)
 {
 	struct vrrp_link link = { .source = address("192.0.2.1"), .ready = true };
@@ -137,7 +164,7 @@ static void one_link_takes_all_down(void **state)
 
 	(void)state;
 	NEED_LAB();
-	groups_up();
+	groups_up(false);
 	memcpy(link.mac, side_mac[SIDE_A], sizeof(link.mac));
 	wire_skip(wire);
 	since_ns = clock_wall_ns();
@@ -398,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		LAB_CASE("V173 V174 released by one of its members a group goes, and is taken, as one", groups_move_as_one),
+		LAB_CASE("V174 one of IPv4 and one of IPv6 likewise", families_move_as_one),
 		LAB_CASE("V174 the link of one member takes all down; who can linger does", one_link_takes_all_down),
 		LAB_CASE("V174 who is heard for one member keeps all; when he falls silent all are taken", one_member_is_not_heard),
 		LAB_CASE("V095 V172 held after boot and link-up, for as long as told and no longer, and says so", waits_for_holds),
