@@ -103,7 +103,7 @@ static const char *read_sample(const char *at)
 	n_samples++;
 	value = strtod(at + 1, &end);
 	assert_true(end > at + 1 && *end == '\n');
-	assert_true(value >= 0 || strstr(start, "unaccounted") == start + 15);
+	assert_true(value >= 0 || strstr(start, "unaccounted") == start + 15 || strstr(start, "clock_skew"));
 	return end + 1;
 }
 
@@ -182,6 +182,12 @@ static json_t *whole_document(void)
 		"    \"weight\": 60, \"checks\": 9, \"bad_checks\": 2, \"output\": \"x\" } ],"
 		"  \"runner\": { \"alive\": true, \"pid\": 7, \"running\": 1, \"queued\": 0,"
 		"    \"commands\": { \"good\": 5, \"timed_out\": 1 } },"
+		"  \"peer\": { \"configured\": true, \"alive\": true, \"paired\": true, \"skew_ms\": -1500, \"uptime_ms\": 2000,"
+		"    \"failed\": 2, \"differs\": [ \"routes\", \"limits\" ],"
+		"    \"paths\": [ { \"path\": \"first\", \"alive\": true, \"sent\": 10, \"send_errors\": 0, \"accepted\": 9, \"sessions\": 1,"
+		"      \"rejected\": { \"forged\": 3, \"replay\": 0 } }, { \"path\": \"second\", \"alive\": false, \"rejected\": {} } ],"
+		"    \"routers\": [ { \"interface\": \"eth0\", \"vrid\": 51, \"family\": \"ipv4\", \"held\": true, \"holds\": 4,"
+		"      \"probes_seen\": 5, \"probes_missed\": 0 } ] },"
 		"  \"control\": { \"accepted\": 1, \"garbage\": 0 }, \"log_lines_lost\": 0 } }");
 
 	json_object_set_new(document, "workers", json_pack("{s:o, s:o}", "0", worker(100), "stream", worker(1000)));
@@ -232,6 +238,10 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",reason=\"ttl\"} 2\n",
 		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"52\",family=\"ipv6\",reason=\"ttl\"} 1\n",
 		"\ntandem_vrrp_effective_priority{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 190\n",
+		"\ntandem_peer_alive 1\n", "\ntandem_peer_clock_skew_seconds -1.500000\n", "\ntandem_peer_conditions_failed 2\n",
+		"\ntandem_peer_path_alive{path=\"second\"} 0\n", "\ntandem_peer_accepted_total{path=\"first\"} 9\n",
+		"\ntandem_peer_rejected_total{path=\"first\",reason=\"forged\"} 3\n", "\ntandem_peer_differs{part=\"limits\"} 1\n",
+		"\ntandem_vrrp_held{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 		"\ntandem_vrrp_became_active_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 	};
 
@@ -281,6 +291,8 @@ static void odd_documents(void **state)
 		"{ \"servers\": [ 1, null, \"x\", {}, { \"up\": \"yes\" }, { \"up\": true } ] }",
 		"{ \"workers\": { \"0\": 1, \"1\": {}, \"2\": { \"queries\": \"many\" } } }",
 		"{ \"filter\": { \"query\": \"x\" }, \"routers\": [ {} ], \"status\": {} }",
+		"{ \"status\": { \"peer\": { \"paths\": [ 1, {}, { \"rejected\": 7 } ], \"differs\": [ {}, 1 ], \"routers\": {} } } }",
+		"{ \"status\": { \"peer\": [] } }",
 	};
 
 	(void)state;

@@ -138,13 +138,14 @@ static void test_documents_take_any_octet(void **unused)
 static void test_odd_documents(void **unused)
 {
 	static const char *const commands[] = { "ping", "status", "pools", "servers", "routes", "counters",
-						"query", "check", "vrrp", "history", "reload" };
+						"query", "check", "vrrp", "history", "reload", "peer" };
 	static const char *const documents[] = {
 		"{}", "[]", "{\"routes\":7,\"pools\":{},\"servers\":[1,null,[]],\"conditions\":[{}],"
 		"\"workers\":[{\"name\":3}],\"ports\":[{}],\"counters\":[],\"control\":null,\"listen\":[5]}",
 		"{\"routers\":[{},7,{\"addresses\":[7],\"peer\":3,\"counters\":[]}],\"transitions\":[{},1],\"vrrp\":7}",
 		"{\"routers\":[{},7,{\"peer\":{},\"other\":7,\"lease\":[],\"counters\":{\"rejected\":7}}],\"details\":true}",
 		"{\"routers\":[{},7],\"action\":\"release\",\"vrrp\":{\"routers\":[{},null]}}",
+		"{\"configured\":true,\"peer\":{},\"paths\":[{},7],\"routers\":[{},7,{\"peer\":3}],\"differs\":[{}],\"failed\":3}",
 		"{\"workers\":{\"0\":{},\"1\":7},\"counters\":{\"queries\":\"x\"},\"sockets\":[{}]}",
 	};
 
@@ -203,6 +204,37 @@ static void test_tracks(void **unused)
 		"runner DEAD, commands: 0 running, 1 waiting, 5 good\n"));
 }
 
+static void test_peer(void **unused)
+{
+	(void)unused;
+	print("peer", "{\"configured\":false}");
+	assert_string_equal(text, "this node has no peer in its configuration\n");
+	print("peer", "{\"configured\":true,\"alive\":true,\"since_ms\":61000,\"heard_ms\":40,\"paired\":true,\"faulty\":true,"
+		      "\"name\":\"dd2\",\"program\":\"0.1.0\",\"uptime_ms\":62000,\"queries\":7,\"cache_entries\":8,"
+		      "\"skew_ms\":-12,\"compared\":true,\"differs\":[\"routes\",\"limits\"],\"failed\":2,"
+		      "\"conditions\":[{\"name\":\"filter:eth0\",\"kind\":\"fault\"}],"
+		      "\"routers\":[{\"interface\":\"eth0\",\"vrid\":51,\"family\":\"ipv6\",\"own\":{\"state\":\"Active\","
+		      "\"effective_priority\":250},\"peer\":{\"state\":\"Backup\",\"priority\":200,\"effective_priority\":140,"
+		      "\"group\":\"pair\"},\"held\":false,\"holds\":1,\"own_virtual_mac\":\"arrives\"}],"
+		      "\"paths\":[{\"path\":\"first\",\"peer\":\"192.0.2.2:11253\",\"interface\":\"\",\"alive\":true,"
+		      "\"heard_ms\":40,\"sent\":10,\"accepted\":9,\"sessions\":1,\"rejected\":{\"forged\":3,\"path\":0,\"replay\":1}},"
+		      "{\"path\":\"second\",\"peer\":\"10.9.0.2:11253\",\"interface\":\"eth9\",\"trouble\":\"no route\"}]}");
+	assert_string_equal(text,
+		"PEER  VERSION  STATE   SINCE  HEARD AGO  UPTIME  CLOCK ms  DIFFERS        QUERIES  CACHED\n"
+		"dd2   0.1.0    FAULTY  61 s   40 ms      62 s         -12  routes limits        7       8\n"
+		"\n"
+		"VIRTUAL ROUTER  HERE    PRIORITY  THERE   PRIORITY  EFFECTIVE  GROUP  HELD  HOLDS  OWN VIRTUAL MAC\n"
+		"eth0/51v6       Active       250  Backup       200        140  pair   no        1  arrives\n"
+		"\n"
+		"PATH    PEER             INTERFACE  STATE     HEARD AGO  SENT  ERRORS  ACCEPTED  STARTS  REJECTED\n"
+		"first   192.0.2.2:11253  -          there     40 ms        10       0         9       1  3 forged, 1 replay\n"
+		"second  10.9.0.2:11253   eth9       no route  never         0       0         0       0  -\n"
+		"\n"
+		"FAILED THERE  KIND\n"
+		"filter:eth0   fault\n"
+		"2 in all\n");
+}
+
 static void test_check(void **unused)
 {
 	(void)unused;
@@ -250,6 +282,7 @@ int main(void)
 		CASE("virtual routers and their peers", test_routers),
 		CASE("what is tracked, and the runner", test_tracks),
 		CASE("one virtual router on a page", test_router_page),
+		CASE("the other node: how it is, what it is in each virtual router, the paths", test_peer),
 		CASE("check: one word when good, else what is not", test_check),
 		CASE("the cache: rates and kinds; entries with their records; what a purge removed", test_cache),
 	};
