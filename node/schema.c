@@ -193,7 +193,7 @@ static const struct schema_key vrrp_keys[] = {
 	  .help = "With a fault on both nodes, stay in the election at priority 1." },
 	{ "accept", SCHEMA_ENUM, .fallback = "\"dns\"", .words = accept_words, .min = CONFIG_ACCEPT_DNS,
 	  MEMBER(config_vrrp, accept),
-	  .help = "What the kernel gets for the addresses: \"dns\", the listen ports and the ICMP they need; or \"all\"." },
+	  .help = "What the filter (io = \"xdp\") lets to the kernel for the addresses: \"dns\" and the ICMP it needs, or \"all\"." },
 	{ "foreign_subnet", SCHEMA_BOOL, .restart = true, .fallback = "false",
 	  MEMBER(config_vrrp, foreign_subnet),
 	  .help = "Addresses may lie outside every subnet of the interface." },
