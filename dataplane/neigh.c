@@ -17,11 +17,8 @@
 #include <net/if.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
-#include <netlink/route/neighbour.h>
-#include <netlink/route/route.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +29,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "dataplane/kernel.h"
 #include "dataplane/port.h"
 
 /* Tables are compared octet by octet. */
@@ -41,11 +39,9 @@ enum {
 	SETTLE_MS = 10,
 	MISSING_MS = 1000,
 	REFRESH_MS = 10 * 1000,
-	ANSWER_TIMEOUT_S = 1,		/* the kernel answers at once; this is against waiting for ever */
 	EVENTS_PER_TURN = 64,
 	EVENT_BUFFER = 1024 * 1024,
 	REASON_MAX = 128,
-	USABLE_STATES = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP,
 };
 
 /* How one server is reached; for status, for events, for NTF_USE. */
@@ -62,10 +58,8 @@ struct path {
 
 struct neigh {
 	struct loop *loop;
-	struct nl_sock *ask;		/* NULL after trouble, until the next question */
+	struct kernel ask;
 	struct nl_sock *listen;
-	int refusal;			/* -errno in the kernel's answer to the last question */
-	bool broken;			/* a question of this round found no answer at all */
 	struct loop_fd fd;
 	struct loop_timer settle, refresh;
 	bool link_changed;
@@ -79,223 +73,7 @@ struct neigh {
 	struct dp_next_hops last;
 };
 
-/* What a route look-up tells. */
-struct route_answer {
-	unsigned type;			/* RTN_UNICAST, ... */
-	unsigned ifindex;
-	bool has_gateway, has_source;
-	struct addr gateway, source;
-};
-
-struct neighbour_answer {
-	unsigned state;			/* NUD_REACHABLE, ... */
-	bool has_mac;
-	uint8_t mac[6];
-};
-
-static int addr_family(const struct addr *addr)
-{
-	return addr_is_v4(addr) ? AF_INET : AF_INET6;
-}
-
-static size_t addr_octets(const struct addr *addr)
-{
-	return addr_is_v4(addr) ? 4 : 16;
-}
-
-/* The octets of a netlink attribute; they stand last in struct addr. */
-static const uint8_t *addr_raw(const struct addr *addr)
-{
-	return addr->bytes + sizeof(addr->bytes) - addr_octets(addr);
-}
-
-static bool addr_from_raw(const void *raw, size_t octets, struct addr *addr)
-{
-	uint32_t v4_be;
-
-	if (octets == sizeof(addr->bytes)) {
-		memcpy(addr->bytes, raw, octets);
-	} else if (octets == sizeof(v4_be)) {
-		memcpy(&v4_be, raw, octets);
-		*addr = addr_from_v4(v4_be);
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static bool addr_from_nl(const struct nl_addr *nl, struct addr *addr)
-{
-	return nl && addr_from_raw(nl_addr_get_binary_addr(nl), nl_addr_get_len(nl), addr);
-}
-
-static int errno_of_nl(int nl_error)
-{
-	switch (-nl_error) {
-	case NLE_SUCCESS:
-		return 0;
-	case NLE_NOMEM:
-		return -ENOMEM;
-	case NLE_PERM:
-		return -EPERM;
-	case NLE_NOACCESS:
-		return -EACCES;
-	default:
-		return -EIO;
-	}
-}
-
 /* ---- questions ---- */
-
-static int on_refusal(struct sockaddr_nl *from, struct nlmsgerr *error, void *arg)
-{
-	struct neigh *neigh = arg;
-
-	(void)from;
-	neigh->refusal = error->error;
-	return NL_STOP;
-}
-
-static int open_ask(struct neigh *neigh)
-{
-	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
-	struct nl_sock *sock = nl_socket_alloc();
-	int err;
-
-	if (!sock)
-		return -ENOMEM;
-	nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, on_refusal, neigh);
-	err = errno_of_nl(nl_connect(sock, NETLINK_ROUTE));
-	if (err)
-		goto err_free;
-	if (setsockopt(nl_socket_get_fd(sock), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout))) {
-		err = -errno;
-		goto err_free;
-	}
-	neigh->ask = sock;
-	return 0;
-
-err_free:
-	nl_socket_free(sock);
-	return err;
-}
-
-/*
- * Sends msg (freed here) and waits for the kernel's word. With on_reply that is a message and an acknowledgement,
- * else the latter alone. 0; the kernel's -errno; -EIO when the conversation itself broke. Its sequence numbers
- * are lost then, so the next question opens a new socket.
- */
-static int ask(struct neigh *neigh, struct nl_msg *msg, int (*on_reply)(struct nl_msg *msg, void *arg),
-	       void *reply)
-{
-	int err = -NLE_BAD_SOCK;
-
-	neigh->refusal = 0;
-	if (neigh->ask || open_ask(neigh) == 0) {
-		nl_socket_modify_cb(neigh->ask, NL_CB_VALID, on_reply ? NL_CB_CUSTOM : NL_CB_DEFAULT,
-				    on_reply, reply);
-		err = nl_send_auto(neigh->ask, msg);
-		if (err >= 0)
-			err = nl_recvmsgs_default(neigh->ask);
-		if (err >= 0 && on_reply)
-			err = nl_wait_for_ack(neigh->ask);
-	}
-	nlmsg_free(msg);
-	if (neigh->refusal)
-		return neigh->refusal;
-	if (err >= 0)
-		return 0;
-	neigh->broken = true;
-	nl_socket_free(neigh->ask);
-	neigh->ask = NULL;
-	return -EIO;
-}
-
-static int on_route(struct nl_msg *msg, void *arg)
-{
-	struct route_answer *answer = arg;
-	struct rtnl_route *route;
-	struct rtnl_nexthop *hop;
-
-	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWROUTE || rtnl_route_parse(nlmsg_hdr(msg), &route))
-		return NL_SKIP;
-	answer->type = rtnl_route_get_type(route);
-	answer->has_source = addr_from_nl(rtnl_route_get_pref_src(route), &answer->source);
-	hop = rtnl_route_nexthop_n(route, 0);
-	if (hop) {
-		answer->ifindex = (unsigned)rtnl_route_nh_get_ifindex(hop);
-		/* "via" is a gateway of the other family (RFC 5549 style routes) */
-		answer->has_gateway = addr_from_nl(rtnl_route_nh_get_gateway(hop), &answer->gateway) ||
-				      addr_from_nl(rtnl_route_nh_get_via(hop), &answer->gateway);
-	}
-	rtnl_route_put(route);
-	return NL_OK;
-}
-
-static int ask_route(struct neigh *neigh, const struct addr *to, struct route_answer *answer)
-{
-	const struct rtmsg header = {
-		.rtm_family = (unsigned char)addr_family(to),
-		.rtm_dst_len = (unsigned char)(addr_octets(to) * 8),
-	};
-	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
-
-	memset(answer, 0, sizeof(*answer));
-	if (!msg)
-		return -ENOMEM;
-	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) ||
-	    nla_put(msg, RTA_DST, (int)addr_octets(to), addr_raw(to))) {
-		nlmsg_free(msg);
-		return -ENOMEM;
-	}
-	return ask(neigh, msg, on_route, answer);
-}
-
-static int on_neighbour(struct nl_msg *msg, void *arg)
-{
-	struct neighbour_answer *answer = arg;
-	struct rtnl_neigh *entry;
-	struct nl_addr *mac;
-
-	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWNEIGH || rtnl_neigh_parse(nlmsg_hdr(msg), &entry))
-		return NL_SKIP;
-	answer->state = (unsigned)rtnl_neigh_get_state(entry);
-	mac = rtnl_neigh_get_lladdr(entry);
-	if (mac && nl_addr_get_len(mac) == sizeof(answer->mac)) {
-		memcpy(answer->mac, nl_addr_get_binary_addr(mac), sizeof(answer->mac));
-		answer->has_mac = true;
-	}
-	rtnl_neigh_put(entry);
-	return NL_OK;
-}
-
-/* RTM_GETNEIGH or RTM_NEWNEIGH about the path's next hop; NULL without memory. */
-static struct nl_msg *neighbour_message(const struct path *path, int type, int flags, uint8_t ntf)
-{
-	const struct ndmsg header = {
-		.ndm_family = (unsigned char)addr_family(&path->hop),
-		.ndm_ifindex = (int)path->ifindex,
-		.ndm_flags = ntf,
-	};
-	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
-
-	if (!msg)
-		return NULL;
-	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) ||
-	    nla_put(msg, NDA_DST, (int)addr_octets(&path->hop), addr_raw(&path->hop))) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
-static int ask_neighbour(struct neigh *neigh, const struct path *path, struct neighbour_answer *answer)
-{
-	struct nl_msg *msg = neighbour_message(path, RTM_GETNEIGH, 0, 0);
-
-	memset(answer, 0, sizeof(*answer));
-	return msg ? ask(neigh, msg, on_neighbour, answer) : -ENOMEM;
-}
 
 bool neigh_vlan_parse(struct nlmsghdr *message, struct neigh_vlan *vlan)
 {
@@ -333,18 +111,8 @@ static struct neigh_vlan ask_vlan(struct neigh *neigh, unsigned ifindex)
 	if (nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO))
 		nlmsg_free(msg);
 	else
-		ask(neigh, msg, on_device, &vlan);
+		kernel_ask(&neigh->ask, msg, on_device, &vlan);
 	return vlan;
-}
-
-/* As if the kernel had sent a packet there: resolves what is missing, verifies what is stale. */
-static void use_neighbour(struct neigh *neigh, const struct path *path)
-{
-	struct nl_msg *msg = neighbour_message(path, RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE);
-
-	/* A refusal shows in what is asked next: the neighbour stays missing. */
-	if (msg)
-		ask(neigh, msg, NULL, NULL);
 }
 
 /* ---- one server ---- */
@@ -411,17 +179,17 @@ static const struct dp_port *find_port(struct neigh *neigh, struct path *path)
 
 static bool resolve_mac(struct neigh *neigh, struct path *path, uint8_t mac[6], uint64_t now_ns)
 {
-	struct neighbour_answer answer;
-	int err = ask_neighbour(neigh, path, &answer);
+	struct kernel_neighbour answer;
+	int err = kernel_ask_neighbour(&neigh->ask, path->ifindex, &path->hop, &answer);
 
-	if (!err && answer.state & USABLE_STATES && answer.has_mac) {
+	if (!err && answer.usable) {
 		memcpy(mac, answer.mac, sizeof(answer.mac));
 		path->missing_since_ns = 0;
 		return true;
 	}
 	if (!path->missing_since_ns) {
 		path->missing_since_ns = now_ns;
-		use_neighbour(neigh, path);	/* again by the timer */
+		kernel_use_neighbour(&neigh->ask, path->ifindex, &path->hop);	/* again by the timer */
 	}
 	set_reason(path, "neighbour %s not resolved", path->via);
 	return false;
@@ -432,8 +200,8 @@ static void resolve_server(struct neigh *neigh, struct path *path, struct dp_nex
 {
 	const struct addr *to = &path->server->endpoint.addr;
 	const struct dp_port *port;
-	struct route_answer route;
-	int err = ask_route(neigh, to, &route);
+	struct kernel_route route;
+	int err = kernel_ask_route(&neigh->ask, to, 0, &route);
 
 	path->has_hop = false;
 	path->via[0] = '\0';
@@ -511,7 +279,7 @@ static int resolve_all(struct neigh *neigh, uint64_t now_ns)
 	int err = 0;
 
 	memset(&table, 0, sizeof(table));
-	neigh->broken = false;
+	neigh->ask.broken = false;
 	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
 		struct path *path = &neigh->paths[i];
 
@@ -525,7 +293,7 @@ static int resolve_all(struct neigh *neigh, uint64_t now_ns)
 	}
 	if (!neigh->published || memcmp(&table, &neigh->last, sizeof(table)) != 0)
 		err = publish(neigh, &table);
-	refresh_within(neigh, missing || neigh->broken || err ? MISSING_MS : REFRESH_MS, now_ns);
+	refresh_within(neigh, missing || neigh->ask.broken || err ? MISSING_MS : REFRESH_MS, now_ns);
 	return err;
 }
 
@@ -537,7 +305,7 @@ static void on_refresh(struct loop_timer *timer, uint64_t now_ns)
 		const struct path *path = &neigh->paths[i];
 
 		if (path->server && path->has_hop)
-			use_neighbour(neigh, path);
+			kernel_use_neighbour(&neigh->ask, path->ifindex, &path->hop);
 	}
 	resolve_all(neigh, now_ns);
 }
@@ -558,17 +326,15 @@ static void on_settled(struct loop_timer *timer, uint64_t now_ns)
 /* Is the event about one of our next hops? Clients come and go all the time. */
 static bool is_our_neighbour(const struct neigh *neigh, struct nlmsghdr *header)
 {
-	const struct ndmsg *about = nlmsg_data(header);
-	struct nlattr *attr[NDA_MAX + 1];
+	unsigned ifindex;
 	struct addr addr;
 
-	if (nlmsg_parse(header, sizeof(*about), attr, NDA_MAX, NULL) || !attr[NDA_DST] ||
-	    !addr_from_raw(nla_data(attr[NDA_DST]), (size_t)nla_len(attr[NDA_DST]), &addr))
+	if (!kernel_read_neighbour(header, &ifindex, &addr))
 		return false;
 	for (unsigned i = 0; i < POOL_SERVERS_MAX; i++) {
 		const struct path *path = &neigh->paths[i];
 
-		if (path->server && path->has_hop && path->ifindex == (unsigned)about->ndm_ifindex &&
+		if (path->server && path->has_hop && path->ifindex == ifindex &&
 		    addr_equal(&path->hop, &addr))
 			return true;
 	}
@@ -636,17 +402,17 @@ static int open_listen(struct neigh *neigh)
 	nl_socket_modify_cb(neigh->listen, NL_CB_VALID, NL_CB_CUSTOM, on_event, neigh);
 	err = nl_connect(neigh->listen, NETLINK_ROUTE);
 	if (err)
-		return errno_of_nl(err);
+		return kernel_errno(err);
 	/* Without the privilege the default size does; a lost event is caught up with. */
 	setsockopt(nl_socket_get_fd(neigh->listen), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	err = nl_socket_set_nonblocking(neigh->listen);
 	if (err)
-		return errno_of_nl(err);
+		return kernel_errno(err);
 	err = nl_socket_add_memberships(neigh->listen, RTNLGRP_LINK, RTNLGRP_NEIGH,
 					RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 					RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NONE);
 	if (err)
-		return errno_of_nl(err);
+		return kernel_errno(err);
 	neigh->fd.fd = nl_socket_get_fd(neigh->listen);
 	neigh->fd.on_ready = on_events;
 	return loop_fd_add(neigh->loop, &neigh->fd, EPOLLIN);
@@ -672,7 +438,7 @@ int neigh_open(struct neigh **neigh, struct loop *loop, struct dp_port *const *p
 	n->listen = nl_socket_alloc();
 	if (!n->listen)
 		goto err_close;
-	err = open_ask(n);
+	err = kernel_open(&n->ask);
 	if (err)
 		goto err_close;
 	err = open_listen(n);
@@ -695,7 +461,7 @@ void neigh_close(struct neigh *neigh)
 	if (neigh->fd.added)
 		loop_fd_remove(neigh->loop, &neigh->fd);
 	nl_socket_free(neigh->listen);
-	nl_socket_free(neigh->ask);
+	kernel_close(&neigh->ask);
 	free(neigh);
 }
 
