@@ -398,6 +398,57 @@ static size_t find_group(const struct config *config, size_t i)
 	return config->vrrp[i].group[0] ? j : i;
 }
 
+/* Why a peer of vrrp[i] cannot have this address; NULL when it can. */
+static const char *peer_fault(const struct config *config, size_t i, const struct addr *peer, char *text, size_t size)
+{
+	const struct config_addrs *addresses = &config->vrrp[i].addresses;
+	int router = config_router(config, peer);
+
+	if (addr_is_special(peer))
+		return "must be the address of one other host";
+	if (router >= 0) {
+		snprintf(text, size, "is a virtual address of vrrp[%d], must be the other node's own", router);
+		return text;
+	}
+	if (is_listened_to(config, peer))
+		return "is an address of this node in listen, must be the other node's own";
+	if (addresses->n && addr_is_v4(peer) != addr_is_v4(&addresses->item[0]))
+		return addr_is_v4(peer) ? "is IPv4, must be IPv6 like the virtual addresses"
+					: "is IPv6, must be IPv4 like the virtual addresses";
+	if (!addr_is_v4(peer) && !addr_is_link_local(peer))
+		return "must be link-local: advertisements over IPv6 come from such";
+	return NULL;
+}
+
+static void check_peer_list(struct settings *s, const struct config *config, size_t i, const char *key,
+			    const struct config_addrs *peers)
+{
+	char list[SETTINGS_PATH_MAX], text[ADDR_TEXT_MAX], room[96];
+
+	key_of("vrrp", i, key, list);
+	for (size_t j = 0; j < peers->n; j++) {
+		const char *fault = peer_fault(config, i, &peers->item[j], room, sizeof(room));
+
+		for (size_t k = 0; k < j && !fault; k++)
+			if (addr_equal(&peers->item[j], &peers->item[k]))
+				fault = "is given twice";
+		if (fault)
+			MISTAKE_IN(s, j, list, "", "%s: %s", addr_format(&peers->item[j], text, sizeof(text)), fault);
+	}
+}
+
+static void check_peers(struct settings *s, const struct config *config, size_t i)
+{
+	const struct config_vrrp *router = &config->vrrp[i];
+
+	check_peer_list(s, config, i, "peers", &router->peers);
+	check_peer_list(s, config, i, "accept_from", &router->accept_from);
+	if (router->peers.n && router->accept_from.n)
+		MISTAKE_IN(s, i, "vrrp", "accept_from", "must not stand beside peers, who are the only ones heard");
+	if (router->max_hops && !router->peers.n)
+		MISTAKE_IN(s, i, "vrrp", "max_hops", "%u needs peers: the group is never routed", router->max_hops);
+}
+
 static void check_vrrp(struct settings *s, struct config *config)
 {
 	for (size_t i = 0; i < config->n_vrrp; i++) {
@@ -421,6 +472,8 @@ static void check_vrrp(struct settings *s, struct config *config)
 		if (is_router_ipv6(&config->vrrp[i]))
 			check_router_link_local(s, config, i);
 	}
+	for (size_t i = 0; i < config->n_vrrp; i++)
+		check_peers(s, config, i);
 }
 
 static void check_peer_address(struct settings *s, const struct config *config, const char *path,

@@ -80,6 +80,9 @@ struct config_vrrp {
 	int checksum;			/* enum vrrp_checksum */
 	int checksum_rx;		/* enum config_checksum_rx */
 	int accept;			/* enum config_accept */
+	struct config_addrs peers;	/* unicast; empty = the group */
+	uint32_t max_hops;
+	struct config_addrs accept_from;	/* of the group's; empty = everybody */
 	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;
 	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
 };

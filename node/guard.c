@@ -88,9 +88,10 @@ static int open_packet_socket(void)
 static void send_words(int fd, const struct vrrp_last_words *words)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = words->ifindex };
-	size_t len = words->len < sizeof(words->frame) ? words->len : sizeof(words->frame);
+	size_t len = words->len < VRRP_FRAME_MAX ? words->len : VRRP_FRAME_MAX;
 
-	sendto(fd, words->frame, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to));
+	for (unsigned i = 0; i < words->n && i < VRRP_PEERS_MAX; i++)
+		sendto(fd, words->frames[i], len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to));
 }
 
 static bool is_active(const struct vrrp_last_words *words)

@@ -70,6 +70,18 @@ static void render_routers(FILE *out, const json_t *routers)
 	table_print(t, out);
 }
 
+/* Why a unicast peer is not reached; "" when all are. */
+static const char *peer_fault_of(const json_t *router)
+{
+	const json_t *peer;
+	size_t i;
+
+	json_array_foreach(json_object_get(router, "peers"), i, peer)
+		if (text_of(peer, "fault")[0])
+			return text_of(peer, "fault");
+	return "";
+}
+
 /* All that is odd about a virtual router's peers, the worst first. */
 static const char *remark_of(const json_t *router, char *text, size_t size)
 {
@@ -78,6 +90,7 @@ static const char *remark_of(const json_t *router, char *text, size_t size)
 		text_of(router, "owners"),
 		text_of(router, "conflict"),
 		flag_of(router, "group_waits") ? "silent here, heard in the group" : "",
+		peer_fault_of(router),
 		flag_of(peer, "addresses_differ") ? "peer disagrees on the addresses" : "",
 		flag_of(peer, "priority_equal") ? "both have the same priority" : "",
 		flag_of(peer, "interval_differs") ? "peer has another interval" : "",
@@ -97,7 +110,7 @@ static void render_peers(FILE *out, const json_t *routers)
 	struct table *t = table_new("VIRTUAL ROUTER|PEER|>PRIORITY|>INTERVAL cs|CHECKSUM|LAST HEARD|>HEARD|>MISSED|"
 				    ">TWO ACTIVES|REMARK");
 	const json_t *router;
-	char name[64], remark[320];
+	char name[64], remark[512];
 	size_t i;
 
 	json_array_foreach(routers, i, router) {

@@ -3,7 +3,7 @@
  * resign.c - the file of what is Active, written by the daemon and sent by its successor in death. Contract in
  * resign.h.
  *
- * A line a virtual router: the interface's name and the frame in hexadecimal. The file is replaced by rename, so it
+ * A line a frame: the interface's name, and the frame in hexadecimal. A virtual router has one, or one for each peer. The file is replaced by rename, so it
  * is whole at whatever moment the daemon dies.
  */
 #include "node/resign.h"
@@ -29,7 +29,7 @@
 enum {
 	PATH_SIZE = 128,		/* a control socket's is at most 107 */
 	LINE_SIZE = IF_NAMESIZE + 2 * VRRP_FRAME_MAX + 2,
-	NOTE_SIZE = VRRP_ROUTERS_MAX * LINE_SIZE + 1,
+	NOTE_SIZE = VRRP_ROUTERS_MAX * VRRP_PEERS_MAX * LINE_SIZE + 1,
 	IPV4_HEADER = 20, IPV6_HEADER = 40,
 };
 
@@ -58,19 +58,23 @@ static bool copy_words(const struct vrrp_last_words *words, struct vrrp_last_wor
 		return false;
 	memcpy(copy, words, sizeof(*copy));
 	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(active, memory_order_relaxed) && copy->len <= sizeof(copy->frame);
+	return atomic_load_explicit(active, memory_order_relaxed) && copy->len <= VRRP_FRAME_MAX &&
+	       copy->n <= VRRP_PEERS_MAX;
 }
 
-/* Appends the router's line at at; returns where the next one goes. */
-static char *append_line(char *at, const struct vrrp_last_words *words)
+/* Appends the router's lines at at; returns where the next one goes. */
+static char *append_lines(char *at, const struct vrrp_last_words *words)
 {
 	char interface[IF_NAMESIZE], hex[2 * VRRP_FRAME_MAX + 1];
 	struct vrrp_last_words copy;
 
 	if (!copy_words(words, &copy) || !if_indextoname((unsigned)copy.ifindex, interface))
 		return at;
-	sodium_bin2hex(hex, sizeof(hex), copy.frame, copy.len);
-	return at + snprintf(at, LINE_SIZE, "%s %s\n", interface, hex);
+	for (unsigned i = 0; i < copy.n; i++) {
+		sodium_bin2hex(hex, sizeof(hex), copy.frames[i], copy.len);
+		at += snprintf(at, LINE_SIZE, "%s %s\n", interface, hex);
+	}
+	return at;
 }
 
 static int replace_file(const struct resign *resign)
@@ -104,7 +108,7 @@ int resign_note(struct resign *resign)
 
 	*at = '\0';
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
-		at = append_line(at, &resign->words[i]);
+		at = append_lines(at, &resign->words[i]);
 	if (!strcmp(resign->note, resign->written))
 		return 0;
 	err = resign->note[0] ? replace_file(resign) : remove_file(resign->path);

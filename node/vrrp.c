@@ -28,6 +28,7 @@
 #include "node/guard.h"
 #include "node/holds.h"
 #include "node/links.h"
+#include "node/peers.h"
 #include "node/privs.h"
 #include "node/resign.h"
 #include "node/selfcheck.h"
@@ -60,6 +61,7 @@ struct router {
 	bool present[VRRP_ADDRESSES_MAX];	/* the kernel was given the address */
 	uint64_t wrong_ns[VRRP_ADDRESSES_MAX];	/* since when it contradicts the state; 0 = it does not */
 	struct health_condition *address[VRRP_ADDRESSES_MAX], *conflict;
+	struct health_condition *peers;	/* unicast only */
 	struct health_condition *sysctl;	/* on the first router of an interface */
 	struct groups groups;
 	struct log_limit move_log, groups_log;
@@ -93,6 +95,7 @@ struct node_vrrp {
 	struct vrrp_engine *engine;
 	struct vip *vip;
 	struct links *links;
+	struct peers *peers;		/* NULL: no router has unicast peers */
 	struct resign *resign;
 	struct selfcheck *selfcheck;
 	struct tracks *tracks;
@@ -125,6 +128,17 @@ static uint32_t weight_settle_ms(const struct config *config)
 	return longest < SETTLE_MAX_MS ? longest : SETTLE_MAX_MS;
 }
 
+static void fill_peers(struct vrrp_conf *conf, const struct config_vrrp *from)
+{
+	const struct config_addrs *peers = from->peers.n ? &from->peers : &from->accept_from;
+
+	conf->unicast = from->peers.n;
+	conf->max_hops = (uint8_t)from->max_hops;
+	conf->n_peers = (uint8_t)peers->n;
+	for (size_t i = 0; i < peers->n; i++)
+		conf->peers[i] = peers->item[i];
+}
+
 static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsigned i)
 {
 	const struct config_vrrp *from = &config->vrrp[i];
@@ -152,6 +166,7 @@ static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsig
 	memcpy(conf->interface, from->interface, sizeof(conf->interface));
 	memcpy(conf->group, from->group, sizeof(conf->group));
 	memcpy(conf->addresses, from->addresses.item, from->addresses.n * sizeof(conf->addresses[0]));
+	fill_peers(conf, from);
 }
 
 static int say_own(const char *where, const struct addr *address, char *error, size_t size)
@@ -201,6 +216,20 @@ static int check_address(const struct config_vrrp *from, const struct link_state
 		    addr_is_v4(&own->addr) ? own->len - PREFIX_V4 : own->len);
 }
 
+static int check_peers(const struct config_vrrp *from, const struct config_addrs *peers, const struct link_state *link,
+		       char *error, size_t size)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < peers->n; i++)
+		for (unsigned a = 0; a < link->addresses; a++)
+			if (addr_equal(&link->address[a].addr, &peers->item[i]))
+				return log_fail(-EADDRINUSE, error, size, "%s: peer %s is an address of this host; it must "
+						"be the other node's", from->where,
+						addr_format(&peers->item[i], text, sizeof(text)));
+	return 0;
+}
+
 static int check_router(const struct config_vrrp *from, struct link_state *link, char *error, size_t size)
 {
 	int err = link_read(from->interface, link);
@@ -212,7 +241,8 @@ static int check_router(const struct config_vrrp *from, struct link_state *link,
 		if (err)
 			return err;
 	}
-	return 0;
+	err = check_peers(from, &from->peers, link, error, size);
+	return err ? err : check_peers(from, &from->accept_from, link, error, size);
 }
 
 static void tell_link_local(const struct vrrp_conf *conf, const struct config_vrrp *from)
@@ -476,6 +506,16 @@ static void judge_sysctls(struct node_vrrp *v, unsigned i, uint64_t now_ns)
 		      cause, now_ns);
 }
 
+static void judge_peers(struct node_vrrp *v, unsigned i, uint64_t now_ns)
+{
+	const char *fault = "";
+
+	for (unsigned j = 0; j < v->conf[i].n_peers && !fault[0]; j++)
+		fault = node_vrrp_peer_fault(v, i, j);
+	if (v->router[i].peers)
+		judge(v, v->router[i].peers, !fault[0], fault, now_ns);
+}
+
 static void judge_router(struct node_vrrp *v, unsigned i, uint64_t now_ns)
 {
 	struct vrrp_status status;
@@ -483,6 +523,7 @@ static void judge_router(struct node_vrrp *v, unsigned i, uint64_t now_ns)
 	judge_sysctls(v, i, now_ns);
 	vrrp_engine_status(v->engine, i, &status);
 	judge(v, v->router[i].conflict, !status.conflict[0], status.conflict, now_ns);
+	judge_peers(v, i, now_ns);
 	for (unsigned j = 0; j < v->conf[i].count; j++)
 		judge_address(v, i, j, wants_address(&status), now_ns);
 }
@@ -572,6 +613,15 @@ static void follow_links(void *context)
 
 	for (unsigned i = 0; i < v->n; i++)
 		follow_link(v, i);
+	if (v->peers)
+		peers_look(v->peers);
+}
+
+static void on_hops(void *context, unsigned router, const struct vrrp_hops *hops)
+{
+	struct node_vrrp *v = context;
+
+	vrrp_engine_hops(v->engine, router, hops);
 }
 
 /* ---- the loop's callbacks ---- */
@@ -704,6 +754,10 @@ static void add_router_conditions(struct node_vrrp *v, unsigned i)
 
 	snprintf(name, sizeof(name), "conflict:" VRRP_NAME, VRRP_NAME_OF(conf));
 	router->conflict = watch(v, HEALTH_NOTICE, name);
+	if (conf->unicast) {
+		snprintf(name, sizeof(name), "peers:" VRRP_NAME, VRRP_NAME_OF(conf));
+		router->peers = watch(v, HEALTH_NOTICE, name);
+	}
 	for (unsigned j = 0; j < conf->count; j++)
 		router->address[j] = watch_address(v, &conf->addresses[j]);
 	if (!is_first_on_interface(v, i))
@@ -783,6 +837,16 @@ static void keep_standby(struct node_vrrp *v)
 	}
 }
 
+static int open_peers(struct node_vrrp *v, char *error, size_t size)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < v->n && !v->peers && !err; i++)
+		if (v->conf[i].unicast)
+			err = peers_open(&v->peers, v->parts.loop, v->conf, v->n, on_hops, v);
+	return err ? log_fail(err, error, size, "vrrp: peers cannot be followed: %s", strerror(-err)) : 0;
+}
+
 static int watch_events(struct node_vrrp *v)
 {
 	struct loop *loop = v->parts.loop;
@@ -836,6 +900,8 @@ static int open_parts(struct node_vrrp *v, const struct config *config, char *er
 	for (unsigned i = 0; i < v->n; i++)
 		silence_receive(v->silence, &v->conf[i], v->router[i].seen.ifindex);
 	err = open_engine(v, error, size);
+	if (!err)
+		err = open_peers(v, error, size);
 	if (!err)
 		err = resign_open(&v->resign, config->control_socket, guard_last_words(v->parts.guard), error, size);
 	return err ? err : vip_open(&v->vip, error, size);
@@ -903,6 +969,7 @@ void node_vrrp_close(struct node_vrrp *v)
 	if (!v)
 		return;
 	links_close(v->links);
+	peers_close(v->peers);
 	if (v->guard_end.added)
 		loop_fd_remove(v->parts.loop, &v->guard_end);
 	if (v->notify.added)
@@ -1080,6 +1147,16 @@ void node_vrrp_status(const struct node_vrrp *v, unsigned router, struct vrrp_st
 bool node_vrrp_dead_man(const struct node_vrrp *v, unsigned router)
 {
 	return silence_is_kept(v->silence, &v->conf[router]);
+}
+
+const uint8_t *node_vrrp_peer_mac(const struct node_vrrp *v, unsigned router, unsigned peer)
+{
+	return v->conf[router].unicast ? peers_hops(v->peers, router)->mac[peer] : NULL;
+}
+
+const char *node_vrrp_peer_fault(const struct node_vrrp *v, unsigned router, unsigned peer)
+{
+	return v->conf[router].unicast ? peers_fault(v->peers, router, peer) : "";
 }
 
 int node_vrrp_guard_pid(const struct node_vrrp *v)

@@ -6,6 +6,7 @@
  *
  *   address:ADDRESS     notice  the kernel has the address and should not, or the other way round, for over a second
  *   conflict:IF/VRID    notice  a third host answers for one of the addresses
+ *   peers:IF/VRID       notice  a unicast peer's MAC is not known
  *   guard               notice  the guard has died: no last words
  *   sysctl:IF           notice  a kernel setting that lets the wrong MAC be learned
  *   virtual-mac         fault   the program that lets the kernel receive for the virtual MACs is gone
@@ -77,6 +78,11 @@ const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *vrrp, unsigned ro
 void node_vrrp_status(const struct node_vrrp *vrrp, unsigned router, struct vrrp_status *status);
 /* Why the effective priority is not the configured one; "" when it is. Returns text. */
 const char *node_vrrp_why(const struct node_vrrp *vrrp, const struct vrrp_status *status, char *text, size_t size);
+
+/* Peers as configured: the MAC that its advertisements are sent to (NULL: the group's), and why that is not known; "" =
+ * it is. */
+const uint8_t *node_vrrp_peer_mac(const struct node_vrrp *vrrp, unsigned router, unsigned peer);
+const char *node_vrrp_peer_fault(const struct node_vrrp *vrrp, unsigned router, unsigned peer);
 
 /* Does the router's address go silent by itself when this process stands still? */
 bool node_vrrp_dead_man(const struct node_vrrp *vrrp, unsigned router);

@@ -71,6 +71,27 @@ static json_t *peer_object(const struct vrrp_peer *peer, uint64_t now_ns)
 	return object;
 }
 
+/* Those configured: heard alone, and with unicast sent to. */
+static json_t *peers_list(const struct node *node, unsigned router, const struct vrrp_conf *conf)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < conf->n_peers; i++) {
+		const uint8_t *mac = node_vrrp_peer_mac(node->vrrp, router, i);
+		json_t *object = json_object();
+		char text[sizeof("00:00:00:00:00:00")] = "";
+
+		if (mac)
+			snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+				 mac[5]);
+		put_addr(object, "address", &conf->peers[i]);
+		document_text(object, "mac", text);
+		document_text(object, "fault", node_vrrp_peer_fault(node->vrrp, router, i));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
 static json_t *counters_object(const struct vrrp_status *s)
 {
 	json_t *object = json_object(), *rejected = json_object();
@@ -154,10 +175,14 @@ static json_t *router_object(const struct node *node, unsigned i, uint64_t now_n
 	document_count(object, "interval_cs", conf->interval_cs);
 	document_flag(object, "virtual_mac", conf->virtual_mac);
 	document_text(object, "checksum", vrrp_checksum_name((enum vrrp_checksum)conf->checksum));
+	document_text(object, "checksum_rx", vrrp_checksum_name((enum vrrp_checksum)conf->checksum_rx));
 	document_flag(object, "preempt", conf->preempt);
 	document_flag(object, "demoted", s.demoted);
 	document_flag(object, "holding", s.holding);
 	document_count(object, "preempt_in_ms", s.holding ? ms_between(now_ns, s.preempt_from_ns) : 0);
+	document_flag(object, "unicast", conf->unicast);
+	document_count(object, "max_hops", conf->max_hops);
+	json_object_set_new(object, "peers", peers_list(node, i, conf));
 	put_addr(object, "source", &s.source);
 	json_object_set_new(object, "peer", peer_object(&s.peer, now_ns));
 	json_object_set_new(object, "other", peer_object(&s.other, now_ns));

@@ -63,6 +63,7 @@ const char *vrrp_reject_name(enum vrrp_reject reject)
 		[VRRP_REJECT_INTERVAL] = "interval",
 		[VRRP_REJECT_FIRST_ADDRESS] = "first-address",
 		[VRRP_REJECT_OWN] = "own",
+		[VRRP_REJECT_PEER] = "peer",
 	};
 
 	return names[reject];
@@ -98,7 +99,8 @@ size_t vrrp_advert_encode(const struct vrrp_advert *advert, const struct vrrp_pa
 }
 
 /* The header's checks; leaves the message as the link delivered it, without padding. */
-static enum vrrp_reject read_ipv4(const uint8_t *ip, size_t len, struct vrrp_path *path, size_t *end)
+static enum vrrp_reject read_ipv4(const uint8_t *ip, size_t len, uint8_t max_hops, struct vrrp_path *path,
+				  size_t *end)
 {
 	uint32_t source_be, destination_be;
 
@@ -109,7 +111,7 @@ static enum vrrp_reject read_ipv4(const uint8_t *ip, size_t len, struct vrrp_pat
 	path->source = addr_from_v4(source_be);
 	path->destination = addr_from_v4(destination_be);
 
-	if (ip[IPV4_TTL] != VRRP_TTL)
+	if (ip[IPV4_TTL] < VRRP_TTL - max_hops)
 		return VRRP_REJECT_TTL;
 	if (ip[0] != IPV4_VERSION_LEN || ip[IPV4_PROTOCOL] != VRRP_PROTOCOL ||
 	    get16(ip + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT)
@@ -121,14 +123,15 @@ static enum vrrp_reject read_ipv4(const uint8_t *ip, size_t len, struct vrrp_pat
 	return finish_sum(sum_words(0, ip, IPV4_LEN)) ? VRRP_REJECT_CHECKSUM : VRRP_ACCEPTED;
 }
 
-static enum vrrp_reject read_ipv6(const uint8_t *ip, size_t len, struct vrrp_path *path, size_t *end)
+static enum vrrp_reject read_ipv6(const uint8_t *ip, size_t len, uint8_t max_hops, struct vrrp_path *path,
+				  size_t *end)
 {
 	if (len < IPV6_LEN)
 		return VRRP_REJECT_LENGTH;
 	memcpy(path->source.bytes, ip + IPV6_SOURCE, sizeof(path->source.bytes));
 	memcpy(path->destination.bytes, ip + IPV6_DESTINATION, sizeof(path->destination.bytes));
 
-	if (ip[IPV6_HOP_LIMIT] != VRRP_TTL)
+	if (ip[IPV6_HOP_LIMIT] < VRRP_TTL - max_hops)
 		return VRRP_REJECT_TTL;
 	/* An IPv4-mapped address would pass for the other family behind this function. */
 	if (ip[IPV6_NEXT_HEADER] != VRRP_PROTOCOL || addr_is_v4(&path->source) ||
@@ -199,9 +202,9 @@ static enum vrrp_reject read_message(const uint8_t *message, size_t len, const s
 	return VRRP_ACCEPTED;
 }
 
-enum vrrp_reject vrrp_advert_decode(const uint8_t *packet, size_t len, enum vrrp_checksum accepted,
-				    struct vrrp_advert *advert, struct vrrp_path *path,
-				    enum vrrp_checksum *used)
+enum vrrp_reject vrrp_advert_decode_far(const uint8_t *packet, size_t len, enum vrrp_checksum accepted,
+					uint8_t max_hops, struct vrrp_advert *advert, struct vrrp_path *path,
+					enum vrrp_checksum *used)
 {
 	enum vrrp_reject reject;
 	size_t start, end;
@@ -212,14 +215,21 @@ enum vrrp_reject vrrp_advert_decode(const uint8_t *packet, size_t len, enum vrrp
 		return VRRP_REJECT_LENGTH;
 	if (packet[0] >> 4 == 6) {
 		start = IPV6_LEN;
-		reject = read_ipv6(packet, len, path, &end);
+		reject = read_ipv6(packet, len, max_hops, path, &end);
 	} else {
 		start = IPV4_LEN;	/* whatever is neither fails as "not plain IPv4" */
-		reject = read_ipv4(packet, len, path, &end);
+		reject = read_ipv4(packet, len, max_hops, path, &end);
 	}
 	if (reject)
 		return reject;
 	return read_message(packet + start, end - start, path, accepted, advert, used);
+}
+
+enum vrrp_reject vrrp_advert_decode(const uint8_t *packet, size_t len, enum vrrp_checksum accepted,
+				    struct vrrp_advert *advert, struct vrrp_path *path,
+				    enum vrrp_checksum *used)
+{
+	return vrrp_advert_decode_far(packet, len, accepted, 0, advert, path, used);
 }
 
 /* Returns the header's length. */

@@ -41,7 +41,7 @@ struct vrrp_path {
 /* Checks in this order (each failure one counter): what arrived first decides. */
 enum vrrp_reject {
 	VRRP_ACCEPTED,
-	VRRP_REJECT_TTL,		/* TTL or hop limit not 255 */
+	VRRP_REJECT_TTL,		/* TTL or hop limit not 255, or not what max_hops leaves of it */
 	VRRP_REJECT_OPTIONS,		/* IPv4 options, IPv6 extension headers, a fragment: no plain header */
 	VRRP_REJECT_VERSION,
 	VRRP_REJECT_TYPE,
@@ -52,6 +52,7 @@ enum vrrp_reject {
 	VRRP_REJECT_INTERVAL,		/* 0 */
 	VRRP_REJECT_FIRST_ADDRESS,	/* IPv6: not link-local */
 	VRRP_REJECT_OWN,		/* from our own address: a loop, or a duplicate; found by the caller */
+	VRRP_REJECT_PEER,		/* from none of the configured peers; found by the caller */
 	VRRP_REJECTS
 };
 const char *vrrp_reject_name(enum vrrp_reject reject);	/* "ttl", "version", ... */
@@ -69,9 +70,13 @@ size_t vrrp_advert_encode(const struct vrrp_advert *advert, const struct vrrp_pa
 enum vrrp_reject vrrp_advert_decode(const uint8_t *packet, size_t len, enum vrrp_checksum accepted,
 				    struct vrrp_advert *advert, struct vrrp_path *path,
 				    enum vrrp_checksum *used);
+/* The same from a peer that may be max_hops routers away, each of which took one off the TTL (V040). */
+enum vrrp_reject vrrp_advert_decode_far(const uint8_t *packet, size_t len, enum vrrp_checksum accepted,
+					uint8_t max_hops, struct vrrp_advert *advert, struct vrrp_path *path,
+					enum vrrp_checksum *used);
 
 /* A whole frame: Ethernet (destination 01:00:5e:00:00:12 or 33:33:00:00:00:12), IP (TTL 255, DSCP CS6), message.
- * Returns its length (VRRP_FRAME_MAX octets are enough). */
+ * Returns its length (VRRP_FRAME_MAX octets are enough). For unicast the caller puts the next hop's MAC in front. */
 size_t vrrp_advert_frame(const struct vrrp_advert *advert, const struct vrrp_path *path,
 			 enum vrrp_checksum mode, const uint8_t source_mac[6], uint8_t *out);
 

@@ -21,7 +21,7 @@
  * Control's orders are words and cells that it writes before it rings wake_fd. No lock is taken, and nothing is
  * allocated after vrrp_engine_open().
  *
- * Unicast peers, accept mode and authentication are left out on purpose.
+ * Accept mode and authentication are left out on purpose.
  */
 #include "vrrp/engine.h"
 
@@ -419,6 +419,14 @@ void vrrp_engine_second(struct vrrp_engine *engine, unsigned router, const struc
 	struct vrrp_instance *it = &engine->instances[router];
 
 	vrrp_cell_write(&it->second_cell, it->second_words, second, sizeof(*second));
+}
+
+void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct vrrp_hops *hops)
+{
+	struct vrrp_instance *it = &engine->instances[router];
+
+	vrrp_cell_write(&it->hops_cell, it->hops_words, hops, sizeof(*hops));
+	ring_bell(engine->wake_fd);
 }
 
 int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)

@@ -26,13 +26,14 @@ enum {
 };
 
 /* What the guard and the fatal-signal handler need, in memory they may read at any moment. One per router;
- * written by the engine, always whole: frame and len are set before active is. */
+ * written by the engine, always whole: all else is set before active is. */
 struct vrrp_last_words {
-	_Atomic uint32_t active;	/* 1: on death, zero the lease and send the frame */
-	uint32_t len;
+	_Atomic uint32_t active;	/* 1: on death, zero the lease and send the frames */
+	uint32_t len;			/* of each */
 	int32_t ifindex;
 	uint8_t lease;
-	uint8_t frame[VRRP_FRAME_MAX];
+	uint8_t n;			/* frames: one for the group, or one for each peer */
+	uint8_t frames[VRRP_PEERS_MAX][VRRP_FRAME_MAX];
 };
 
 struct vrrp_engine_conf {
@@ -70,6 +71,13 @@ struct vrrp_link {
 	uint64_t link_until_ns;		/* held until then because the link has just come up; 0 = not */
 };
 void vrrp_engine_link(struct vrrp_engine *engine, unsigned router, const struct vrrp_link *link);
+
+/* Unicast peers: the MAC of each one's next hop. Before the first is known it is the broadcast address: what can be
+ * said must be said to somebody, or the lease would lapse because the peer is down. */
+struct vrrp_hops {
+	uint8_t mac[VRRP_PEERS_MAX][6];
+};
+void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct vrrp_hops *hops);
 
 /*
  * Other addresses for a router: conf, which differs from the one before in these only, is used from the next turn on and

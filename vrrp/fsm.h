@@ -61,7 +61,7 @@ struct vrrp_step {
 /* The table, for the test that walks it. */
 const struct vrrp_step *vrrp_fsm_step(enum vrrp_state state, enum vrrp_event event);
 
-enum { VRRP_GROUP_MAX = 32 };
+enum { VRRP_GROUP_MAX = 32, VRRP_PEERS_MAX = 8 };
 
 /* Fixed for the life of a configuration. */
 struct vrrp_conf {
@@ -83,6 +83,11 @@ struct vrrp_conf {
 	uint8_t lease;				/* index in the lease page */
 	uint8_t count;
 	struct addr addresses[VRRP_ADDRESSES_MAX];	/* at least one */
+	/* peers (RFC 9568 knows the group only) */
+	bool unicast;				/* advertisements go to each of them instead of to the group */
+	uint8_t max_hops;			/* routers on the way from them */
+	uint8_t n_peers;			/* 0: everybody is heard */
+	struct addr peers[VRRP_PEERS_MAX];	/* else only they are; of the addresses' family */
 };
 
 /* The addresses of one virtual router are of one family; the first of IPv6 is link-local (RFC 9568, 5.2.9). */

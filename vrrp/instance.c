@@ -37,7 +37,13 @@ static bool holds_lease(struct vrrp_router *router)
 	return lease_mode(leases, lease) == LEASE_ACTIVE && lease_holds(leases, lease, clock_boot_ns());
 }
 
-static size_t build_advert(const struct vrrp_instance *it, uint8_t priority, uint8_t *frame)
+/* Advertisements go to the group, or to each peer. */
+static unsigned destinations(const struct vrrp_conf *conf)
+{
+	return conf->unicast ? conf->n_peers : 1;
+}
+
+static size_t build_advert(const struct vrrp_instance *it, uint8_t priority, unsigned destination, uint8_t *frame)
 {
 	const struct vrrp_conf *conf = it->router.conf;
 	const uint8_t *source_mac = conf->virtual_mac ? it->presence.mac : it->link.mac;
@@ -49,11 +55,26 @@ static size_t build_advert(const struct vrrp_instance *it, uint8_t priority, uin
 	};
 	struct vrrp_path path = {
 		.source = it->router.source,
-		.destination = vrrp_group(vrrp_is_ipv6(conf)),
+		.destination = conf->unicast ? conf->peers[destination] : vrrp_group(vrrp_is_ipv6(conf)),
 	};
+	size_t len;
 
 	memcpy(advert.addresses, conf->addresses, conf->count * sizeof(conf->addresses[0]));
-	return vrrp_advert_frame(&advert, &path, conf->checksum, source_mac, frame);
+	len = vrrp_advert_frame(&advert, &path, conf->checksum, source_mac, frame);
+	if (conf->unicast)
+		memcpy(frame, it->hops.mac[destination], sizeof(it->hops.mac[0]));
+	return len;
+}
+
+/* One that was not told in time takes the addresses: said is what was said to all. */
+static bool send_advert(const struct vrrp_instance *it, uint8_t priority)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	bool sent = true;
+
+	for (unsigned i = 0; i < destinations(it->router.conf); i++)
+		sent &= vrrp_sockets_send(it->sockets, frame, build_advert(it, priority, i, frame));
+	return sent;
 }
 
 static void silence_last_words(struct vrrp_instance *it)
@@ -67,7 +88,9 @@ static void prepare_last_words(struct vrrp_instance *it)
 
 	words->ifindex = it->sockets->ifindex;
 	words->lease = it->router.conf->lease;
-	words->len = (uint32_t)build_advert(it, VRRP_PRIORITY_RELEASE, words->frame);
+	words->n = (uint8_t)destinations(it->router.conf);
+	for (unsigned i = 0; i < words->n; i++)
+		words->len = (uint32_t)build_advert(it, VRRP_PRIORITY_RELEASE, i, words->frames[i]);
 	atomic_store_explicit(&words->active, 1, memory_order_release);
 }
 
@@ -111,17 +134,15 @@ static bool advertise(struct vrrp_router *router, uint8_t priority, bool take, u
 	uint64_t interval = vrrp_interval_ns(router->conf->interval_cs);
 	uint64_t boot_ns = clock_boot_ns(), mono_ns = clock_mono_ns();
 	struct lease before = leases->entries[router->conf->lease];	/* nobody else writes it */
-	uint8_t frame[VRRP_FRAME_MAX];
-	size_t len = build_advert(it, priority, frame);
 
 	if (priority == VRRP_PRIORITY_RELEASE)
-		return vrrp_sockets_send(it->sockets, frame, len);
+		return send_advert(it, priority);
 	if (mono_ns - now_ns > interval || (!take && !holds_lease(router)))
 		return false;
 	if (take)
 		prepare_last_words(it);
 	lease_grant(leases, router->conf->lease, LEASE_ACTIVE, boot_ns + 3 * interval);
-	if (!vrrp_sockets_send(it->sockets, frame, len)) {
+	if (!send_advert(it, priority)) {
 		lease_grant(leases, router->conf->lease, before.mode, before.until_ns);
 		if (take)
 			silence_last_words(it);
@@ -210,6 +231,8 @@ void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct v
 	it->stranger = stranger;
 	atomic_store(&it->conf_wanted, conf);
 	atomic_store(&it->conf_in_use, conf);
+	memset(&it->hops, 0xff, sizeof(it->hops));
+	vrrp_cell_write(&it->hops_cell, it->hops_words, &it->hops, sizeof(it->hops));
 	vrrp_router_init(&it->router, conf, &actions, it, now_ns);
 	vrrp_presence_init(&it->presence, conf, sockets);
 	lease_revoke(common->leases, conf->lease);
@@ -306,13 +329,19 @@ bool vrrp_instance_is_idle(const struct vrrp_instance *it)
 
 /* ---- orders and health ---- */
 
+static void renew_last_words(struct vrrp_instance *it)
+{
+	silence_last_words(it);
+	prepare_last_words(it);
+	it->common->news = true;	/* control keeps a copy */
+}
+
 /* While Active: what says where the addresses are has changed, and so must what is said of it. */
 static void change_place(struct vrrp_instance *it, uint64_t now_ns)
 {
 	char source[ADDR_TEXT_MAX];
 
-	silence_last_words(it);
-	prepare_last_words(it);
+	renew_last_words(it);
 	if (!it->router.conf->virtual_mac)
 		vrrp_presence_announce(&it->presence, now_ns);
 	log_info("vrrp " VRRP_NAME ": source address is now %s", VRRP_NAME_OF(it->router.conf),
@@ -348,6 +377,18 @@ static void take_link(struct vrrp_instance *it, const struct vrrp_link *link, ui
 		change_place(it, now_ns);
 }
 
+static void take_hops(struct vrrp_instance *it)
+{
+	struct vrrp_hops hops;
+
+	if (!vrrp_cell_read(&it->hops_cell, it->hops_words, &hops, sizeof(hops)) ||
+	    !memcmp(&hops, &it->hops, sizeof(hops)))
+		return;
+	it->hops = hops;
+	if (vrrp_instance_owns(it))
+		renew_last_words(it);
+}
+
 /* Other addresses. Whoever sends from now on sends by conf; then control may free the one before. */
 static void take_conf(struct vrrp_instance *it, const struct vrrp_conf *conf, uint64_t now_ns)
 {
@@ -355,10 +396,8 @@ static void take_conf(struct vrrp_instance *it, const struct vrrp_conf *conf, ui
 
 	it->router.conf = conf;
 	vrrp_presence_change(&it->presence, conf, owns, now_ns);
-	if (owns) {
-		silence_last_words(it);
-		prepare_last_words(it);
-	}
+	if (owns)
+		renew_last_words(it);
 	atomic_store_explicit(&it->conf_in_use, conf, memory_order_release);
 	it->common->news = true;
 	log_info("vrrp " VRRP_NAME ": %u addresses now", VRRP_NAME_OF(conf), conf->count);
@@ -377,6 +416,8 @@ void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns)
 	if (vrrp_cell_read(&it->link_cell, it->link_words, &link, sizeof(link)) &&
 	    memcmp(&link, &it->link, sizeof(link)))
 		take_link(it, &link, now_ns);
+	if (it->router.conf->unicast)
+		take_hops(it);
 }
 
 static bool is_connected(const struct vrrp_instance *it, uint64_t now_ns)

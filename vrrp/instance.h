@@ -40,6 +40,7 @@ struct vrrp_instance {
 	struct vrrp_presence presence;
 	struct vrrp_last_words *last_words;
 	struct vrrp_link link;		/* as control last said */
+	struct vrrp_hops hops;		/* likewise; unicast peers only */
 	uint64_t probe_ns;		/* when it asks who has the addresses; 0 = it has */
 	uint64_t linger_until_ns;	/* 0 = not lingering */
 	uint8_t settled_weights;	/* of those that the other node may see too: what the priority shows */
@@ -66,6 +67,8 @@ struct vrrp_instance {
 	_Atomic uint64_t link_words[VRRP_CELL_WORDS(struct vrrp_link)];
 	struct vrrp_cell second_cell;
 	_Atomic uint64_t second_words[VRRP_CELL_WORDS(struct vrrp_second)];
+	struct vrrp_cell hops_cell;
+	_Atomic uint64_t hops_words[VRRP_CELL_WORDS(struct vrrp_hops)];
 	/* control reads */
 	_Atomic uint64_t sent_word;	/* last_sent_ns */
 	struct vrrp_cell status_cell;

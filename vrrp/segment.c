@@ -51,18 +51,32 @@ static struct vrrp_instance *find_router(const struct vrrp_segment *segment, uin
 
 /* ---- advertisements ---- */
 
-static void reject(struct vrrp_instance *it, enum vrrp_reject why, const struct vrrp_path *path,
-		   uint64_t now_ns)
+/* For the status. */
+static void note_stranger(struct vrrp_segment *segment, const struct vrrp_path *path, const char *what, uint8_t vrid,
+			  uint64_t now_ns)
+{
+	char source[ADDR_TEXT_MAX];
+
+	segment->stranger_ns = now_ns;
+	snprintf(segment->stranger, sizeof(segment->stranger), "%s, %s, VRID %u",
+		 addr_format(&path->source, source, sizeof(source)), what, vrid);
+}
+
+/* A flood is counted; it is named, here and in the log, now and then. */
+static void reject(struct vrrp_segment *segment, struct vrrp_instance *it, enum vrrp_reject why,
+		   const struct vrrp_path *path, uint64_t now_ns)
 {
 	char source[ADDR_TEXT_MAX];
 	uint32_t held_back;
 
 	it->router.rejected[why]++;
-	if (log_limit_pass(&it->reject_log[why], now_ns, LOG_EVERY_NS, &held_back))
-		log_warning("vrrp " VRRP_NAME ": advertisement from %s rejected: %s (%u more not logged)",
-			    VRRP_NAME_OF(it->router.conf),
-			    addr_format(&path->source, source, sizeof(source)),
-			    vrrp_reject_name(why), held_back);
+	if (!log_limit_pass(&it->reject_log[why], now_ns, LOG_EVERY_NS, &held_back))
+		return;
+	if (why == VRRP_REJECT_PEER)
+		note_stranger(segment, path, "not a peer", it->router.conf->vrid, now_ns);
+	log_warning("vrrp " VRRP_NAME ": advertisement from %s rejected: %s (%u more not logged)",
+		    VRRP_NAME_OF(it->router.conf), addr_format(&path->source, source, sizeof(source)),
+		    vrrp_reject_name(why), held_back);
 }
 
 /* What is configured otherwise at the peer, or the same where it should not be: once per change. A flood of changes is
@@ -115,6 +129,15 @@ static uint64_t heard_at(uint64_t stamp_ns, uint64_t wall_ns, uint64_t now_ns)
 	return age < now_ns ? now_ns - age : 0;
 }
 
+static bool is_peer(const struct vrrp_conf *conf, const struct addr *source)
+{
+	for (unsigned i = 0; i < conf->n_peers; i++) {
+		if (addr_equal(&conf->peers[i], source))
+			return true;
+	}
+	return !conf->n_peers;
+}
+
 /* The socket's filter let it pass, so there is a VRID, and it is one of ours. */
 static void hear_advert(struct vrrp_segment *segment, const uint8_t *frame, size_t len, uint64_t heard_ns,
 			uint64_t now_ns)
@@ -128,11 +151,14 @@ static void hear_advert(struct vrrp_segment *segment, const uint8_t *frame, size
 
 	if (!it)
 		return;
-	why = vrrp_advert_decode(packet, len - ETH_HLEN, it->router.conf->checksum_rx, &advert, &path, &used);
+	why = vrrp_advert_decode_far(packet, len - ETH_HLEN, it->router.conf->checksum_rx, it->router.conf->max_hops,
+				     &advert, &path, &used);
 	if (!why && addr_equal(&path.source, &it->router.source))
 		why = VRRP_REJECT_OWN;
+	if (!why && !is_peer(it->router.conf, &path.source))
+		why = VRRP_REJECT_PEER;
 	if (why) {
-		reject(it, why, &path, now_ns);
+		reject(segment, it, why, &path, now_ns);
 		return;
 	}
 	memcpy(it->presence.peer_mac, frame + ETH_ALEN, ETH_ALEN);
@@ -161,7 +187,7 @@ void vrrp_segment_hear_adverts(struct vrrp_segment *segment, struct vrrp_inbox *
 static void name_stranger(struct vrrp_segment *segment, enum vrrp_reject why, const uint8_t *packet,
 			  size_t len, const struct vrrp_path *path, uint64_t now_ns)
 {
-	char source[ADDR_TEXT_MAX], what[24];
+	char what[24];
 	uint32_t held_back;
 
 	if (why == VRRP_REJECT_VERSION)
@@ -169,9 +195,7 @@ static void name_stranger(struct vrrp_segment *segment, enum vrrp_reject why, co
 	else
 		snprintf(what, sizeof(what), "%s",
 			 why == VRRP_REJECT_VRID ? "another router" : vrrp_reject_name(why));
-	segment->stranger_ns = now_ns;
-	snprintf(segment->stranger, sizeof(segment->stranger), "%s, %s, VRID %u",
-		 addr_format(&path->source, source, sizeof(source)), what, peek_vrid(packet, len));
+	note_stranger(segment, path, what, peek_vrid(packet, len), now_ns);
 	if (log_limit_pass(&segment->stranger_log, now_ns, LOG_EVERY_NS, &held_back))
 		log_warning("vrrp %s: ignored: %s (%u more not logged)", segment->interface,
 			    segment->stranger, held_back);

@@ -110,6 +110,16 @@ static void drop_groups_of_others(struct program *p)
 	verdict(p, DROP);
 }
 
+/* Routers that some peer's advertisements may have passed. */
+static uint32_t most_hops(const struct vrrp_conf *const *conf, unsigned n)
+{
+	uint32_t most = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		most = conf[i]->max_hops > most ? conf[i]->max_hops : most;
+	return most;
+}
+
 /* Protocol 112: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind the end of a
  * frame drops it, so the length is looked at first. X is the length of the IP header. */
 static void filter_adverts(struct program *p, const struct vrrp_sockets *s, const struct vrrp_conf *const *conf,
@@ -120,7 +130,7 @@ static void filter_adverts(struct program *p, const struct vrrp_sockets *s, cons
 	load(p, BPF_B | BPF_ABS, s->ipv6 ? AT_IPV6_NEXT_HEADER : AT_IPV4_PROTOCOL);
 	verdict_unless(p, VRRP_PROTOCOL, DROP);
 	load(p, BPF_B | BPF_ABS, s->ipv6 ? AT_IPV6_HOP_LIMIT : AT_IPV4_TTL);
-	verdict_unless(p, VRRP_TTL, others);
+	verdict_if_below(p, VRRP_TTL - most_hops(conf, n), others);
 	if (s->ipv6)
 		emit(p, BPF_LDX | BPF_IMM, IPV6_LEN, 0, 0);
 	else
@@ -250,6 +260,29 @@ static int receive_for(const struct vrrp_sockets *s, int how, uint16_t type, con
 	return setsockopt(s->send_fd, SOL_PACKET, how, &request, sizeof(request)) < 0 ? -errno : 0;
 }
 
+static bool has_unicast(const struct vrrp_conf *const *conf, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (conf[i]->unicast)
+			return true;
+	}
+	return false;
+}
+
+/* A raw socket that wants the protocol and keeps nothing of it: where there is none, the kernel tells a unicast sender
+ * "protocol unreachable", ten times a second. Other devices' packets are not ours to hide. */
+static int open_quiet(int *fd, const char *interface, int family)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, DROP);
+	struct sock_fprog prog = { 1, &nothing };
+
+	*fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, VRRP_PROTOCOL);
+	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ||
+	    setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
+		return -errno;
+	return 0;
+}
+
 static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
 {
 	uint8_t mac[ETH_ALEN];
@@ -324,7 +357,7 @@ int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool 
 		if (!strcmp(conf[i].interface, interface) && vrrp_is_ipv6(&conf[i]) == ipv6)
 			here[n_here++] = &conf[i];
 	}
-	*sockets = (struct vrrp_sockets){ (int)if_nametoindex(interface), ipv6, -1, -1, -1, -1, -1 };
+	*sockets = (struct vrrp_sockets){ (int)if_nametoindex(interface), ipv6, -1, -1, -1, -1, -1, -1 };
 	if (!sockets->ifindex) {
 		snprintf(error, size, "vrrp: no interface %s", interface);
 		return -ENODEV;
@@ -338,6 +371,8 @@ int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool 
 	err = open_receivers(sockets, here, n_here);
 	if (!err)
 		err = open_sender(sockets, here, n_here);
+	if (!err && has_unicast(here, n_here))
+		err = open_quiet(&sockets->quiet_fd, interface, ipv6 ? AF_INET6 : AF_INET);
 	if (err) {
 		snprintf(error, size, "%s: packet sockets of vrrp: %s", interface, strerror(-err));
 		goto err_close;
@@ -358,6 +393,7 @@ static void close_one(int *fd)
 
 void vrrp_sockets_close(struct vrrp_sockets *sockets)
 {
+	close_one(&sockets->quiet_fd);
 	close_one(&sockets->send_fd);
 	close_one(&sockets->inquiries_fd);
 	close_one(&sockets->strangers_fd);

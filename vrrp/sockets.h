@@ -24,10 +24,11 @@ struct vrrp_sockets {
 	int ifindex;
 	bool ipv6;
 	int group_fd;		/* member of 224.0.0.18 or ff02::12, reads nothing */
-	int adverts_fd;		/* VRRPv3 of our virtual routers, TTL 255 */
+	int adverts_fd;		/* VRRPv3 of our virtual routers, TTL 255 or what max_hops leaves of it */
 	int strangers_fd;	/* all other protocol 112; small buffer, its losses are counted */
 	int inquiries_fd;	/* ARP or neighbour discovery with one of our virtual addresses as sender or target */
 	int send_fd;		/* holds the virtual MACs on the interface, and of IPv6 those of the solicited-node groups */
+	int quiet_fd;		/* with unicast peers: takes their packets from the kernel, which would answer by ICMP */
 };
 
 /* For the virtual routers of conf that are on interface and of the family. 0 or -errno with error; on an error nothing stays open. */

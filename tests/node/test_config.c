@@ -504,6 +504,25 @@ static void mistakes_of_virtual_routers(void **state)
 		  "good:11: vrrp[1].interface: \"eth0\" has vlan = 100 in interfaces[0]: a virtual router needs an interface without" },
 		{ "{ interface = \"eth0\"; vrid = 52", "{ interface = \"eth2\"; vrid = 52",
 		  "good:11: vrrp[1].interface: \"eth2\" is none of the interfaces with side \"client\" or \"both\"" },
+		{ "priority = 250", "peers = [ \"192.0.2.101\" ]",
+		  "good:9: vrrp[0].peers[0]: 192.0.2.101: is a virtual address of vrrp[1], must be the other node's own" },
+		{ "priority = 250", "peers = [ \"192.0.2.1\" ]",
+		  "good:9: vrrp[0].peers[0]: 192.0.2.1: is an address of this node in listen, must be the other node's own" },
+		{ "priority = 250", "peers = [ \"fe80::2\" ]",
+		  "good:9: vrrp[0].peers[0]: fe80::2: is IPv6, must be IPv4 like the virtual addresses" },
+		{ "priority = 250", "peers = [ \"192.0.2.2\", \"192.0.2.2\" ]",
+		  "good:9: vrrp[0].peers[1]: 192.0.2.2: is given twice" },
+		{ "priority = 250", "accept_from = [ \"224.0.0.18\", \"127.0.0.1\", \"192.0.2\" ]",
+		  "good:9: vrrp[0].accept_from[2]: \"192.0.2\" is no IP address" },
+		{ "priority = 250", "accept_from = [ \"224.0.0.18\", \"127.0.0.1\" ]",
+		  "good:9: vrrp[0].accept_from[0]: 224.0.0.18: must be the address of one other host\n"
+		  "good:9: vrrp[0].accept_from[1]: 127.0.0.1: must be the address of one other host" },
+		{ "priority = 250", "peers = [ \"192.0.2.2\" ]; accept_from = [ \"192.0.2.2\" ]",
+		  "good:9: vrrp[0].accept_from: must not stand beside peers, who are the only ones heard" },
+		{ "priority = 250", "max_hops = 3",
+		  "good:9: vrrp[0].max_hops: 3 needs peers: the group is never routed" },
+		{ "priority = 250", "peers = [ \"192.0.2.2\" ]; max_hops = 255",
+		  "good:9: vrrp[0].max_hops: 255 is out of range, must be a number 0-254" },
 		{ "192.0.2.53", "192.0.2.100",
 		  "good:14: pools[0].servers[0].address: is listen[1]: queries would go round in a loop\n"
 		  "good:14: pools[0].servers[0].address: is this node's own (listen[3]); with io = \"xdp\" a server must "
@@ -564,6 +583,11 @@ static void mistakes_of_ipv6_routers(void **state)
 		  "good:15: vrrp[2].addresses[1]: 2001:db8::102 belongs to vrrp[1] already" },
 		{ "\"2001:db8::102\" ]; }", "\"2001:db8::102\" ]; },\n{ interface = \"eth0\"; vrid = 52; addresses = [ \"2001:db8::103\" ]; }",
 		  "good:16: vrrp[3].vrid: 52 is the number of vrrp[2] on eth0 too, must be another one of 1-255" },
+		{ "vrid = 51;\n\t  addresses = [ \"2001:db8::100\"", "vrid = 51; peers = [ \"2001:db8::2\", \"192.0.2.2\", \"fe80::200:5eff:fe00:233\" ];\n"
+		  "\t  addresses = [ \"2001:db8::100\"",
+		  "good:12: vrrp[1].peers[0]: 2001:db8::2: must be link-local: advertisements over IPv6 come from such\n"
+		  "good:12: vrrp[1].peers[1]: 192.0.2.2: is IPv4, must be IPv6 like the virtual addresses\n"
+		  "good:12: vrrp[1].peers[2]: fe80::200:5eff:fe00:233: is a virtual address of vrrp[1], must be the other node's own" },
 		{ "\"fe80::52\"", "\"fe80::200:5eff:fe00:233\"",
 		  "good:15: vrrp[2].addresses: the link-local address is that of vrrp[1] too" },
 	};
@@ -601,6 +625,8 @@ static void virtual_routers_that_pass(void **state)
 	static const struct change cases[] = {
 		{ "vrid = 52", "vrid = 255; priority = 254; interval_cs = 4095", "" },
 		{ "vrid = 52", "vrid = 1; priority = 1; interval_cs = 1; preempt_delay_s = 0; linger_ms = 0", "" },
+		{ "vrid = 52", "vrid = 52; peers = [ \"192.0.2.2\", \"198.51.100.2\" ]; max_hops = 254", "" },
+		{ "vrid = 52", "vrid = 52; accept_from = [ \"192.0.2.2\" ]; peers = [ ]", "" },
 	};
 
 	(void)state;
@@ -819,6 +845,8 @@ static void reload_of_virtual_routers(void **state)
 		  "vrrp[1].last_resort, vrrp[1].foreign_subnet" },
 		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]; start_delay_s = 60; link_up_delay_s = 30", NULL },
 		{ "vrid = 52", "vrid = 52; group = \"a\"", "vrrp[1].group" },
+		{ "vrid = 52", "vrid = 52; peers = [ \"192.0.2.2\" ]; max_hops = 1", "vrrp[1].peers, vrrp[1].max_hops" },
+		{ "vrid = 52", "vrid = 52; accept_from = [ \"192.0.2.2\" ]", "vrrp[1].accept_from" },
 		{ "[ \"192.0.2.100\" ]; },\n\t{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
 		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", "vrrp" },
 	};
@@ -900,7 +928,7 @@ int main(void)
 		CASE("keys that contradict each other are refused", mistakes_between_keys),
 		CASE("unusual but right combinations pass", allowed_combinations),
 		CASE("V075 V076 virtual routers: values and defaults", virtual_routers),
-		CASE("V016 V075 V076 virtual routers that cannot be are refused with line and range",
+		CASE("V016 V040 V075 V076 virtual routers that cannot be are refused with line and range",
 		     mistakes_of_virtual_routers),
 		CASE("V015 IPv6: the first address is link-local, given or made of the VRID", ipv6_routers),
 		CASE("V015 mistakes in IPv6 virtual routers, with their places", mistakes_of_ipv6_routers),

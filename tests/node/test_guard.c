@@ -111,13 +111,19 @@ struct said {
 static void fill_words(struct vrrp_last_words *words)
 {
 	for (unsigned i = 0; i < 3; i++) {
-		words[i] = (struct vrrp_last_words){ .len = FRAME_LEN, .ifindex = (int)device,
+		words[i] = (struct vrrp_last_words){ .len = FRAME_LEN, .n = 1, .ifindex = (int)device,
 						     .lease = (uint8_t)(4 + i) };
-		memset(words[i].frame, 0xff, 6);
-		words[i].frame[12] = FRAME_TYPE >> 8;
-		words[i].frame[13] = FRAME_TYPE & 0xff;
-		words[i].frame[FRAME_LEN - 1] = (uint8_t)i;
+		memset(words[i].frames[0], 0xff, 6);
+		words[i].frames[0][12] = FRAME_TYPE >> 8;
+		words[i].frames[0][13] = FRAME_TYPE & 0xff;
+		words[i].frames[0][FRAME_LEN - 1] = (uint8_t)i;
 		words[i].active = i != 1;
+		if (i < 2)
+			continue;
+		/* one with two peers */
+		words[i].n = 2;
+		memcpy(words[i].frames[1], words[i].frames[0], FRAME_LEN);
+		words[i].frames[1][FRAME_LEN - 1] = 3;
 	}
 }
 
@@ -290,6 +296,7 @@ static void expect_words(void)
 	assert_int_equal(hear(DEADLINE_MS), 0);
 	assert_false(lease_holds(leases, 4, clock_boot_ns()));	/* zeroed first */
 	assert_int_equal(hear(DEADLINE_MS), 2);
+	assert_int_equal(hear(DEADLINE_MS), 3);
 }
 
 /* ---- deaths ---- */
@@ -315,6 +322,7 @@ static void test_kill(void **state)
 		took_us[i] = (heard_ns - killed_ns) / CLOCK_NS_PER_US;
 		assert_false(lease_holds(leases, 4, clock_boot_ns()));
 		assert_int_equal(hear(DEADLINE_MS), 2);
+		assert_int_equal(hear(DEADLINE_MS), 3);
 		expect_gone(&r);
 		expect_no_leases();
 		wait_daemon(&r);

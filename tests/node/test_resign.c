@@ -42,7 +42,8 @@ static void make_words(unsigned i, uint8_t vrid, uint8_t priority)
 	addr_parse("10.9.0.11", &path.source);
 	addr_parse("224.0.0.18", &path.destination);
 	vrrp_virtual_mac(vrid, false, mac);
-	words[i].len = (uint32_t)vrrp_advert_frame(&advert, &path, VRRP_CHECKSUM_RFC9568, mac, words[i].frame);
+	words[i].len = (uint32_t)vrrp_advert_frame(&advert, &path, VRRP_CHECKSUM_RFC9568, mac, words[i].frames[0]);
+	words[i].n = 1;
 	words[i].ifindex = (int32_t)device;
 	words[i].active = 1;
 }
@@ -228,6 +229,25 @@ static void test_sends(void **state)
 	assert_int_equal(hear(0), -1);
 }
 
+/* With unicast peers there is a frame for each. */
+static void test_peers(void **state)
+{
+	(void)state;
+	make_words(0, 51, 0);
+	memcpy(words[0].frames[1], words[0].frames[0], words[0].len);
+	words[0].n = 2;
+	make_words(1, 52, 0);
+	die_with_words();
+	assert_int_equal(run_resign(), 0);
+	assert_string_equal(text, "virtual router 51 on e0: priority 0 sent\n"
+				  "virtual router 51 on e0: priority 0 sent\n"
+				  "virtual router 52 on e0: priority 0 sent\n");
+	assert_int_equal(hear(DEADLINE_MS), 51);
+	assert_int_equal(hear(DEADLINE_MS), 51);
+	assert_int_equal(hear(DEADLINE_MS), 52);
+	assert_int_equal(hear(0), -1);
+}
+
 static void test_successor(void **state)
 {
 	(void)state;
@@ -304,6 +324,7 @@ int main(void)
 		FRESH("the file holds what is Active, and is replaced as a whole", test_note),
 		FRESH("a live daemon's lock: no second daemon, no resigning", test_lock),
 		FRESH("a killed daemon: priority 0 once for what was Active, from the own MAC", test_sends),
+		FRESH("V040 unicast peers: each is told", test_peers),
 		FRESH("a successor that starts first removes the file", test_successor),
 		FRESH("no daemon has ever run", test_nothing),
 		FRESH("what is no advertisement with priority 0 is not sent", test_bad_lines),

@@ -21,6 +21,7 @@
 #include "node/groups.h"
 #include "node/guard.h"
 #include "node/links.h"
+#include "node/peers.h"
 #include "node/resign.h"
 #include "node/selfcheck.h"
 #include "node/sysctls.h"
@@ -52,6 +53,12 @@ static struct {
 	struct vrrp_link told[2];
 	struct vrrp_second second[2];
 	unsigned tellings, notes;
+	/* peers */
+	void (*on_hops)(void *context, unsigned router, const struct vrrp_hops *hops);
+	void *on_hops_context;
+	struct vrrp_hops hops, hops_told;
+	const char *peer_fault;
+	unsigned looks;
 	struct vrrp_transition transitions[150];
 	unsigned transition, n_transitions;
 	bool proved, sysctls_good;
@@ -65,7 +72,7 @@ static struct loop loop;
 static struct health health;
 static struct config config;
 static struct config_vrrp routers[2];
-static struct addr addresses[2];
+static struct addr addresses[2], peer_addresses[2];
 static struct node_vrrp *vrrp;
 
 /* ---- stand-ins ---- */
@@ -387,6 +394,50 @@ const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine
 	return world.in_use;
 }
 
+void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct vrrp_hops *hops)
+{
+	(void)engine;
+	assert_int_equal(router, 1);
+	world.hops_told = *hops;
+}
+
+int peers_open(struct peers **peers, struct loop *l, const struct vrrp_conf *conf, unsigned n,
+	       void (*on_change)(void *context, unsigned router, const struct vrrp_hops *hops), void *context)
+{
+	(void)l;
+	assert_true(conf[1].unicast);
+	assert_int_equal(n, 2);
+	*peers = (struct peers *)&world;
+	world.on_hops = on_change;
+	world.on_hops_context = context;
+	return 0;
+}
+
+void peers_close(struct peers *peers)
+{
+	(void)peers;
+}
+
+void peers_look(struct peers *peers)
+{
+	(void)peers;
+	world.looks++;
+}
+
+const struct vrrp_hops *peers_hops(const struct peers *peers, unsigned router)
+{
+	(void)peers;
+	(void)router;
+	return &world.hops;
+}
+
+const char *peers_fault(const struct peers *peers, unsigned router, unsigned peer)
+{
+	(void)peers;
+	assert_int_equal(router, 1);
+	return peer == 1 && world.peer_fault ? world.peer_fault : "";
+}
+
 void vrrp_engine_release(struct vrrp_engine *engine, unsigned router)
 {
 	(void)engine;
@@ -588,6 +639,43 @@ static void addresses_that_cannot_be(void **state)
 	world.clean_err = -EADDRINUSE;	/* another interface has it */
 	assert_int_equal(node_vrrp_start(vrrp, NULL, NULL, &config, error, sizeof(error)), -EADDRINUSE);
 	assert_non_null(strstr(error, "conf:9: vrrp[0]: 198.51.100.1 is an address that this host has for itself"));
+}
+
+static void peers_are_followed(void **state)
+{
+	struct vrrp_hops hops = { .mac = { { 2, 0, 0, 0, 0, 2 } } };
+	char error[256] = "";
+	unsigned looks;
+
+	(void)state;
+	addr_parse("192.0.2.2", &peer_addresses[0]);
+	addr_parse("192.0.2.1", &peer_addresses[1]);
+	routers[1].peers = (struct config_addrs){ peer_addresses, 2 };
+	routers[1].max_hops = 3;
+	routers[0].accept_from = (struct config_addrs){ peer_addresses, 1 };
+	assert_int_equal(open_on(true, error, sizeof(error)), -EADDRINUSE);
+	assert_string_equal(error, "conf:9: vrrp[0]: peer 192.0.2.1 is an address of this host; it must be the other node's");
+	addr_parse("192.0.2.3", &peer_addresses[1]);
+	start_on(true);
+	assert_false(world.conf[0].unicast);
+	assert_int_equal(world.conf[0].n_peers, 1);
+	assert_null(node_vrrp_peer_mac(vrrp, 0, 0));
+	assert_string_equal(node_vrrp_peer_fault(vrrp, 0, 0), "");
+	assert_true(world.conf[1].unicast);
+	assert_int_equal(world.conf[1].n_peers, 2);
+	assert_int_equal(world.conf[1].max_hops, 3);
+	assert_true(addr_equal(&world.conf[1].peers[1], &peer_addresses[1]));
+	assert_ptr_equal(node_vrrp_peer_mac(vrrp, 1, 1), world.hops.mac[1]);
+	looks = world.looks;
+	world.on_change(world.on_change_context);
+	assert_int_equal(world.looks, looks + 1);
+	world.on_hops(world.on_hops_context, 1, &hops);
+	assert_memory_equal(&world.hops_told, &hops, sizeof(hops));
+	assert_false(health_failed(condition("peers:eth0/52")));
+	world.peer_fault = "no route to 192.0.2.3 by eth0";
+	assert_true(failed_within("peers:eth0/52", 1500));
+	assert_string_equal(condition("peers:eth0/52")->cause, world.peer_fault);
+	assert_int_equal(condition("peers:eth0/52")->kind, HEALTH_NOTICE);
 }
 
 static void links_are_followed(void **state)
@@ -928,6 +1016,7 @@ int main(void)
 	const struct CMUnitTest cases[] = {
 		CASE_IN_WORLD("the configuration reaches the engine, and so does a reload", configuration_reaches_the_engine),
 		CASE_IN_WORLD("addresses that the kernel contradicts are refused with file and line", addresses_that_cannot_be),
+		CASE_IN_WORLD("V040 peers reach the engine, are followed, and none is this host", peers_are_followed),
 		CASE_IN_WORLD("V035 V093 V171 the engine is told of links when they change, and ready once proved",
 			      links_are_followed),
 		CASE_IN_WORLD("V104 V178 the kernel's address follows the state, and stays through the linger",

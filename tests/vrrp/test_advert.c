@@ -353,6 +353,58 @@ static void test_ttl(void **state)
 	ASSERT_CHANGES(&v021, { 7, 254, VRRP_REJECT_TTL }, { 7, 0, VRRP_REJECT_TTL });
 }
 
+static enum vrrp_reject receive_far(const struct vector *v, uint8_t ttl, uint8_t max_hops)
+{
+	struct packet p = packet_of(v);
+
+	p.octets[p.header == IPV4_LEN ? 8 : 7] = ttl;
+	mend(&p);
+	return vrrp_advert_decode_far(p.octets, p.len, VRRP_CHECKSUM_RFC9568, max_hops, &p.advert, &p.path, &p.used);
+}
+
+/* Unicast peers may be said to be some routers away. */
+static void test_max_hops(void **state)
+{
+	(void)state;
+	for (unsigned hops = 0; hops < 255; hops++) {
+		assert_int_equal(receive_far(&v017, (uint8_t)(255 - hops), (uint8_t)hops), VRRP_ACCEPTED);
+		assert_int_equal(receive_far(&v017, (uint8_t)(254 - hops), (uint8_t)hops), VRRP_REJECT_TTL);
+		assert_int_equal(receive_far(&v021, (uint8_t)(255 - hops), (uint8_t)hops), VRRP_ACCEPTED);
+		assert_int_equal(receive_far(&v021, (uint8_t)(254 - hops), (uint8_t)hops), VRRP_REJECT_TTL);
+	}
+}
+
+/* The pseudo-header has the destination that the packet has: another sum than the group's. */
+static void test_unicast_checksum(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+	/* V018 and V021 with another destination: 192.0.2.2 for 224.0.0.18, fe80::2 for ff02::12 */
+	static const struct {
+		const struct vector *like;
+		const char *to;
+		uint8_t sum[2];
+	} cases[] = {
+		{ &v017, "192.0.2.2", { 0xa8, 0x31 } },
+		{ &v018, "192.0.2.2", { 0x23, 0xb1 } },
+		{ &v021, "fe80::2", { 0x3f, 0xe9 } },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vrrp_advert advert = advert_of(cases[i].like), read;
+		struct vrrp_path path = { address_of(cases[i].like->source), address_of(cases[i].to) }, way;
+		uint8_t frame[VRRP_FRAME_MAX];
+		size_t len = vrrp_advert_frame(&advert, &path, cases[i].like->mode, mac, frame);
+		size_t header = addr_is_v4(&path.source) ? IPV4_LEN : IPV6_LEN;
+		enum vrrp_checksum used;
+
+		assert_memory_equal(frame + ETH_LEN + header + 6, cases[i].sum, 2);
+		assert_int_equal(vrrp_advert_decode(frame + ETH_LEN, len - ETH_LEN, cases[i].like->mode, &read, &way, &used),
+				 VRRP_ACCEPTED);
+		assert_true(addr_equal(&way.destination, &path.destination));
+	}
+}
+
 static void test_version(void **state)
 {
 	(void)state;
@@ -736,6 +788,8 @@ int main(void)
 		CASE("V014 addresses keep the order of the configuration", test_order_kept),
 		CASE("V011 V012 12 bits of interval, the reserved four are ignored", test_interval_bits),
 		CASE("V050 TTL or hop limit other than 255", test_ttl),
+		CASE("V040 V050 a TTL of 255 less the hops that are allowed, and none below", test_max_hops),
+		CASE("V040 V003 unicast: the checksum uses the true destination where it covers one", test_unicast_checksum),
 		CASE("V051 version other than 3", test_version),
 		CASE("V051 a whole VRRPv2 message", test_version_2),
 		CASE("V052 type other than 1", test_type),

@@ -259,7 +259,8 @@ static void clean_stop_releases(void **state)
 	node_init(&a, SIDE_A, 200);
 	single_up();
 	assert_int_equal(atomic_load(&a.words[0].active), 1);
-	assert_int_equal(a.words[0].frame[36], 0);
+	assert_int_equal(a.words[0].n, 1);
+	assert_int_equal(a.words[0].frames[0][36], 0);
 	node_down(&a);
 	assert_true(wire_find(wire, &seen, is_advert(&seen) && advert_priority(&seen) == 0, 200));
 	assert_false(wire_find(wire, &seen, seen.from_a && (is_advert(&seen) || is_arp(&seen, 1)), 200));
@@ -292,6 +293,158 @@ static void replaces_a_silent_peer(void **state)
 	/* 3 x 100 ms and a skew of 61 ms from the last one */
 	assert_in_range(took, 360, 360 + 50);
 	node_down(&b);
+}
+
+/* ---- unicast peers ---- */
+
+static const uint8_t broadcast_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const uint8_t third_mac[6] = { 2, 0, 0, 0, 0, 3 };
+
+static void set_peers(struct node *node, bool unicast, const char *first, const char *second)
+{
+	node->conf[0].unicast = unicast;
+	node->conf[0].peers[0] = address(first);
+	node->conf[0].peers[1] = address(second);
+	node->conf[0].n_peers = 2;
+}
+
+static void set_hops(struct node *node, const uint8_t first[6], const uint8_t second[6])
+{
+	struct vrrp_hops hops;
+
+	memset(&hops, 0xff, sizeof(hops));
+	memcpy(hops.mac[0], first, 6);
+	memcpy(hops.mac[1], second, 6);
+	vrrp_engine_hops(node->engine, 0, &hops);
+}
+
+static bool is_to(const uint8_t *frame, const uint8_t mac[6], const char *text)
+{
+	struct addr to = address(text);
+
+	return !memcmp(frame, mac, 6) && !memcmp(frame + 30, to.bytes + 12, 4);
+}
+
+static void advertises_to_each_peer(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	set_peers(&a, true, "192.0.2.2", "192.0.2.3");
+	a.conf[0].checksum = VRRP_CHECKSUM_RFC5798;
+	single_up();
+	/* nobody's MAC is known: everybody's */
+	assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 500));
+	assert_true(is_to(seen.frame, broadcast_mac, "192.0.2.2"));
+	assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
+	assert_true(wire_next(wire, &seen, 5) && is_to(seen.frame, broadcast_mac, "192.0.2.3"));
+	assert_int_equal(a.words[0].n, 2);
+
+	set_hops(&a, side_mac[SIDE_B], third_mac);
+	assert_true(wait_until(is_to(a.words[0].frames[1], third_mac, "192.0.2.3"), 200) != UINT32_MAX);
+	assert_true(is_to(a.words[0].frames[0], side_mac[SIDE_B], "192.0.2.2"));
+	assert_int_equal(a.words[0].frames[1][36], 0);
+	assert_int_equal(atomic_load(&a.words[0].active), 1);
+	wire_skip(wire);
+	for (unsigned i = 0; i < 5; i++) {
+		struct vrrp_advert advert;
+		struct vrrp_path path;
+		enum vrrp_checksum used;
+
+		assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 500));
+		assert_true(is_to(seen.frame, side_mac[SIDE_B], "192.0.2.2"));
+		assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
+		assert_int_equal(vrrp_advert_decode(seen.frame + 14, seen.len - 14, VRRP_CHECKSUM_RFC5798, &advert, &path,
+						    &used), VRRP_ACCEPTED);
+		assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 5));
+		assert_true(is_to(seen.frame, third_mac, "192.0.2.3"));
+	}
+	node_down(&a);
+	assert_true(wire_find(wire, &seen, is_advert(&seen) && !advert_priority(&seen), 200));
+	assert_true(is_to(seen.frame, side_mac[SIDE_B], "192.0.2.2"));
+	assert_true(wire_find(wire, &seen, is_advert(&seen) && !advert_priority(&seen), 200));
+	assert_true(is_to(seen.frame, third_mac, "192.0.2.3"));
+}
+
+static void elects_by_unicast(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	node_init(&b, SIDE_B, 100);
+	set_peers(&a, true, "192.0.2.2", "192.0.2.3");
+	set_peers(&b, true, "192.0.2.1", "192.0.2.3");
+	pair_up(&a, &b);
+	set_hops(&a, side_mac[SIDE_B], third_mac);
+	set_hops(&b, side_mac[SIDE_A], third_mac);
+	sleep_ms(300);
+	assert_true(node_is(&a, VRRP_ACTIVE) && node_is(&b, VRRP_BACKUP));
+	vrrp_engine_release(a.engine, 0);
+	assert_true(wait_until(node_is(&b, VRRP_ACTIVE), 500) != UINT32_MAX);
+	vrrp_engine_resume(a.engine, 0);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) && node_is(&b, VRRP_BACKUP), 1000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).rejected[VRRP_REJECT_PEER] + node_status(&b).rejected[VRRP_REJECT_PEER], 0);
+}
+
+/* To the group or to each other: who is not listed is not heard, whatever the priority, 0 too. */
+static void hears_its_peers_only(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len;
+
+	(void)state;
+	NEED_LAB();
+	for (unsigned unicast = 0; unicast < 2; unicast++) {
+		node_init(&a, SIDE_A, 200);
+		set_peers(&a, unicast, "192.0.2.2", "192.0.2.3");
+		single_up();
+		len = forge_advert(frame, "192.0.2.9", 51, 255);
+		send_frame(frame, len);
+		len = forge_advert(frame, "192.0.2.4", 51, 0);
+		send_frame(frame, len);
+		assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_PEER] == 2, 500) != UINT32_MAX);
+		assert_true(wait_until(node_status(&a).stranger[0], 500) != UINT32_MAX);
+		assert_string_equal(node_status(&a).stranger, "192.0.2.9, not a peer, VRID 51");
+		assert_int_equal(node_status(&a).heard, 0);
+		assert_true(node_is(&a, VRRP_ACTIVE));
+		len = forge_advert(frame, "192.0.2.3", 51, 255);
+		send_frame(frame, len);
+		assert_true(wait_until(node_is(&a, VRRP_BACKUP), 500) != UINT32_MAX);
+		clean_up(NULL);
+	}
+}
+
+static void hears_as_far_as_it_is_told(void **state)
+{
+	uint8_t frame[VRRP_FRAME_MAX];
+	size_t len = forge_advert(frame, "192.0.2.2", 51, 255);
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	set_peers(&a, true, "192.0.2.2", "192.0.2.3");
+	a.conf[0].max_hops = 2;
+	a.n = 2;
+	a.conf[1] = plain_conf(SIDE_A, 200);	/* the other router on the interface keeps to 255 */
+	a.conf[1].vrid = 52;
+	a.conf[1].lease = 1;
+	a.conf[1].addresses[0] = address("192.0.2.54");
+	single_up();
+	forge_ttl(frame, 252);
+	send_frame(frame, len);
+	assert_true(wait_until(node_status(&a).rejected[VRRP_REJECT_TTL] == 1, 500) != UINT32_MAX);
+	assert_true(node_is(&a, VRRP_ACTIVE));
+	forge_ttl(frame, 253);
+	send_frame(frame, len);
+	assert_true(wait_until(node_is(&a, VRRP_BACKUP), 500) != UINT32_MAX);
+
+	len = forge_advert(frame, "192.0.2.2", 52, 255);
+	forge_ttl(frame, 254);
+	send_frame(frame, len);
+	assert_true(wait_until(({ struct vrrp_status other; vrrp_engine_status(a.engine, 1, &other);
+				  other.rejected[VRRP_REJECT_TTL] == 1; }), 500) != UINT32_MAX);
 }
 
 /* ---- ARP ---- */
@@ -841,6 +994,13 @@ int main(void)
 		     releases_with_linger),
 		LAB_CASE("V127 a clean stop says priority 0 and nothing after it", clean_stop_releases),
 		LAB_CASE("V071 V080 a silent peer is replaced after Active_Down_Interval", replaces_a_silent_peer),
+		LAB_CASE("V040 V033 unicast: each peer its own frame from the virtual MAC, last words and priority 0 too",
+			 advertises_to_each_peer),
+		LAB_CASE("V040 two engines elect, release and preempt by unicast", elects_by_unicast),
+		LAB_CASE("V040 who is no configured peer is not heard, but counted and named; to the group as well",
+			 hears_its_peers_only),
+		LAB_CASE("V040 V050 a smaller TTL is heard from peers said to be that far, and by no other router",
+			 hears_as_far_as_it_is_told),
 		LAB_CASE("V100 V142 ARP is answered by the Active alone, with the virtual MAC", only_the_active_answers),
 		LAB_CASE("V180 another host that claims the address is named; one with the virtual MAC is a second Active",
 			 names_a_conflict),

@@ -333,7 +333,7 @@ static void changes_addresses(void **state)
 	assert_int_equal(announced, 3);
 	assert_true(worst_ns < 150 * CLOCK_NS_PER_MS);
 	assert_true(node_status(&b).peer.addresses_differ);
-	assert_int_equal(a.words[0].frame[37], 2);
+	assert_int_equal(a.words[0].frames[0][37], 2);
 	assert_int_equal(node_status(&a).transitions, 2);
 
 	/* Its ARP is answered, and a Backup takes other addresses over without a word. */

@@ -264,7 +264,7 @@ static void keeps_strangers_out(void **state)
 static bool link_words_are(const struct node *node)
 {
 	return atomic_load(&node->words[0].active) == 1 && node->words[0].len == 54 + 8 + 32 &&
-	       node->words[0].frame[AT_MESSAGE + 2] == 0 && node->words[0].frame[20] == VRRP_PROTOCOL;
+	       node->words[0].frames[0][AT_MESSAGE + 2] == 0 && node->words[0].frames[0][20] == VRRP_PROTOCOL;
 }
 
 static void has_last_words(void **state)
@@ -274,7 +274,7 @@ static void has_last_words(void **state)
 	init_v6(&a, SIDE_A, 100);
 	single_up();
 	assert_true(link_words_are(&a));
-	assert_memory_equal(a.words[0].frame + 6, virtual_mac, 6);
+	assert_memory_equal(a.words[0].frames[0] + 6, virtual_mac, 6);
 	vrrp_engine_release(a.engine, 0);
 	assert_true(wait_until(!atomic_load(&a.words[0].active), 500) != UINT32_MAX);
 }
