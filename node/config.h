@@ -83,7 +83,7 @@ struct config_vrrp {
 	struct config_addrs peers;	/* unicast; empty = the group */
 	uint32_t max_hops;
 	struct config_addrs accept_from;	/* of the group's; empty = everybody */
-	uint32_t announce_count, announce_gap_ms, announce_again_ms, announce_refresh_ms;
+	uint32_t announce_count, announce_gap_ms, announce_pace_ms, announce_again_ms, announce_refresh_ms;
 	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
 };
 

@@ -158,6 +158,7 @@ static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsig
 									    : (uint8_t)from->checksum,
 		.burst = (uint8_t)from->announce_count,
 		.burst_gap_ms = from->announce_gap_ms,
+		.burst_pace_ms = from->announce_pace_ms,
 		.burst_again_ms = from->announce_again_ms,
 		.refresh_ms = from->announce_refresh_ms,
 		.lease = (uint8_t)i,

@@ -80,6 +80,7 @@ struct vrrp_conf {
 	uint8_t checksum, checksum_rx;		/* enum vrrp_checksum */
 	uint8_t burst;				/* announcements after a take; gap and second burst below */
 	uint32_t burst_gap_ms, burst_again_ms, refresh_ms;	/* refresh 0 = off */
+	uint32_t burst_pace_ms;			/* after every few addresses of a round */
 	uint8_t lease;				/* index in the lease page */
 	uint8_t count;
 	struct addr addresses[VRRP_ADDRESSES_MAX];	/* at least one */

@@ -14,7 +14,6 @@ _Static_assert(VRRP_ADDRESSES_MAX <= 32, "a bit each");
 enum {
 	ALL_ADDRESSES = 0xffffffff,
 	AT_ONCE = 4,			/* announcements in a row; a switch may drop more */
-	PACE_NS = CLOCK_NS_PER_MS,	/* between such rows */
 	ANSWERS_PER_WINDOW = 100,	/* of one address: 1,000 a second */
 	WINDOW_NS = 100 * CLOCK_NS_PER_MS,
 };
@@ -82,7 +81,7 @@ void vrrp_presence_timers(struct vrrp_presence *presence, uint64_t now_ns)
 		i++;
 	}
 	if (presence->address < presence->conf->count)
-		presence->due_ns = now_ns + PACE_NS;
+		presence->due_ns = now_ns + (uint64_t)presence->conf->burst_pace_ms * CLOCK_NS_PER_MS;
 	else
 		plan_next_round(presence, now_ns);
 }
