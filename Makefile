@@ -112,8 +112,8 @@ steady: all
 FUZZ_SECONDS ?= 60
 FUZZ := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_SRC := $(addprefix dataplane/,packet.c query.c edns.c reply.c ttl.c) base/addr.c pools/name.c vrrp/advert.c \
-	vrrp/announce.c node/hellowire.c
-$(FUZZ): $(B)/%: %.c $(FUZZ_SRC) tests/fuzz/exercise.h $(wildcard base/*.h pools/*.h dataplane/*.h vrrp/*.h) node/hellowire.h
+	vrrp/announce.c vrrp/fsm.c vrrp/sync.c node/hellowire.c
+$(FUZZ): $(B)/%: %.c $(FUZZ_SRC) tests/fuzz/exercise.h tests/fuzz/sums.h $(wildcard base/*.h pools/*.h dataplane/*.h vrrp/*.h) node/hellowire.h
 	@mkdir -p $(dir $@)
 	$(call say,FUZZ,$@)$(CLANG) -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) -lldns

@@ -5,41 +5,9 @@
  * is sane, and what is written from it is read as the same.
  */
 #include "tests/fuzz/exercise.h"
+#include "tests/fuzz/sums.h"
 
-#include "vrrp/advert.h"
-
-enum { IPV4_LEN = 20, IPV6_LEN = 40, MESSAGE_LEN = 8, SET_SUMS = 0x80 };
-
-static uint32_t add(uint32_t sum, const uint8_t *octets, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		sum += (uint32_t)octets[i] << (i % 2 ? 0 : 8);
-	return sum;
-}
-
-/* The checksum of len octets, and of what is in sum, at an offset of two octets that count as zero. */
-static void set_sum(uint8_t *octets, size_t len, size_t at, uint32_t sum)
-{
-	octets[at] = octets[at + 1] = 0;
-	sum = add(sum, octets, len);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	octets[at] = (uint8_t)(~sum >> 8);
-	octets[at + 1] = (uint8_t)~sum;
-}
-
-static void set_sums(uint8_t *packet, size_t len)
-{
-	bool v6 = len && packet[0] >> 4 == 6;
-	size_t header = v6 ? IPV6_LEN : IPV4_LEN;
-
-	if (len < header + MESSAGE_LEN)
-		return;
-	if (!v6)
-		set_sum(packet, IPV4_LEN, 10, 0);
-	set_sum(packet + header, len - header, 6,
-		v6 ? add(VRRP_PROTOCOL + (uint32_t)(len - header), packet + 8, 32) : 0);
-}
+enum { SET_SUMS = 0x80 };
 
 static void write_again(const struct vrrp_advert *advert, const struct vrrp_path *path,
 			enum vrrp_checksum used)
@@ -73,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return -1;
 	packet = exercise_copy(data + 1, size - 1);
 	if (data[0] & SET_SUMS)
-		set_sums(packet, size - 1);
+		sums_set(packet, size - 1);
 	reject = vrrp_advert_decode(packet, size - 1, data[0] % 3, &advert, &path, &used);
 	PROMISE(reject < VRRP_REJECTS);
 	if (reject == VRRP_ACCEPTED) {

@@ -174,6 +174,27 @@ def hellos():
     yield "cut", (prelude() + body(routers=[router(4, 51, 3)]))[:-20]
 
 
+def wait(ms):
+    return b"\0" + ms.to_bytes(2, "big")
+
+
+def hear(priority, source="192.0.2.2", **more):
+    packet = bytes(IP(src=source, dst="224.0.0.18", ttl=255, proto=112) /
+                   VRRPv3(vrid=51, priority=priority, adv=10, addrlist=["192.0.2.53"], **more))
+    return bytes([2, len(packet)]) + packet
+
+
+def lives():
+    """Of a virtual router with priority 100: see fuzz_router.c. 8 startup, 9 release, 10 fault, 7 demote."""
+    alone = b"\x08" + wait(362)
+    yield "alone", alone + wait(100) * 4 + b"\x09" + wait(10) + b"\x08" + wait(400)
+    yield "backup", b"\x08" + (hear(200) + wait(100)) * 4 + hear(0) + wait(62) + hear(200) + wait(100) + b"\x0a"
+    yield "two-actives", alone + hear(50) + hear(50, type=2) + wait(5) + hear(100, "192.0.2.9") + wait(400)
+    yield "lapsed", alone + b"\x03" + wait(100) * 3 + hear(50) + b"\x03" + wait(400)
+    yield "late", alone + wait(5000) + hear(50) + wait(400) + b"\x08" + wait(2000) + wait(62)
+    yield "demoted", alone + b"\x04\x3c" + wait(100) + b"\x07" + hear(1, "192.0.2.9") + wait(400) + b"\x05" + wait(2000)
+
+
 def main():
     random.seed(1)  # dnspython shuffles the records of a set
     for name, octets in queries():
@@ -195,6 +216,8 @@ def main():
         write("fuzz_hello", name, octets)
     for name, first, packet in adverts():
         write("fuzz_advert", name, bytes([first]) + bytes(packet))
+    for name, steps in lives():
+        write("fuzz_router", name, steps)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@
 #define LLVMFuzzerTestOneInput fuzz_query
 #include "tests/fuzz/fuzz_query.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_router
+#include "tests/fuzz/fuzz_router.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_ttl
 #include "tests/fuzz/fuzz_ttl.c"
 #undef LLVMFuzzerTestOneInput
@@ -46,7 +49,7 @@ static const struct {
 } fuzzers[] = {
 	{ "fuzz_advert", fuzz_advert }, { "fuzz_answer", fuzz_answer }, { "fuzz_hello", fuzz_hello },
 	{ "fuzz_inquiry", fuzz_inquiry }, { "fuzz_opt", fuzz_opt }, { "fuzz_packet", fuzz_packet },
-	{ "fuzz_query", fuzz_query },
+	{ "fuzz_query", fuzz_query }, { "fuzz_router", fuzz_router },
 	{ "fuzz_ttl", fuzz_ttl },
 };
 
