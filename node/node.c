@@ -123,6 +123,23 @@ static void on_next_hops(void *context, struct dp_next_hops *table)
 		log_error("no memory: an old table of next hops is never freed");
 }
 
+/*
+ * A device that was taken away has taken the filter and the sockets with it, and one that comes in its place is another
+ * one. Whoever started us starts us again, and that succeeds when there is a device.
+ */
+static bool is_gone(struct node *node, const struct dp_port *port)
+{
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(port->ifindex, name))
+		return false;
+	if (!node->lost)
+		log_error("interface %s has been taken away: the end, to be started anew", port->name);
+	node->lost = -ENODEV;
+	loop_stop(&node->loop);
+	return true;
+}
+
 static void on_link(void *context)
 {
 	struct node *node = context;
@@ -130,7 +147,7 @@ static void on_link(void *context)
 	for (unsigned i = 0; i < node->shared.ports; i++) {
 		int err = dp_port_refresh(&node->port[i]);
 
-		if (err)
+		if (err && !is_gone(node, &node->port[i]))
 			log_warning("interface %s: %s", node->port[i].name, strerror(-err));
 	}
 	if (node->selfcheck)
@@ -632,7 +649,7 @@ int node_run(struct node *node)
 	notify_ready();
 	err = loop_run(&node->loop);
 	notify_stopping();
-	return err;
+	return err ? err : node->lost;
 }
 
 /* ---- the end, in reverse ---- */

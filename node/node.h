@@ -48,6 +48,7 @@ struct node {
 	struct loop loop;
 	struct health health;
 	uint64_t started_ns;
+	int lost;			/* -errno: a device that cannot come back; the end */
 
 	/* data plane */
 	struct dp_shared shared;
@@ -87,7 +88,7 @@ enum { NODE_ERROR_MAX = 1024 };
 /* Starts everything; config becomes the node's, also on failure. 0, or -errno with error saying which object and
  * why; then everything is stopped again. */
 int node_start(struct node *node, struct config *config, char *error, size_t size);
-/* Turns the loop until SIGTERM or SIGINT. 0 or -errno. */
+/* Turns the loop until SIGTERM or SIGINT: 0. -ENODEV when an interface was taken away, other -errno. */
 int node_run(struct node *node);
 /* Stops what was started, in reverse order; a half-started node too. */
 void node_stop(struct node *node);
