@@ -297,7 +297,7 @@ static inline size_t forge_advert(uint8_t *frame, const char *source, uint8_t vr
 /* The TTL changed, and the header's sum with it (RFC 1624). */
 static inline void forge_ttl(uint8_t *frame, uint8_t ttl)
 {
-	uint32_t sum = (uint32_t)((frame[24] << 8 | frame[25]) + ((frame[22] - ttl) << 8));
+	uint32_t sum = (uint32_t)((frame[24] << 8 | frame[25]) + (frame[22] - ttl) * 256);
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	frame[22] = ttl;
