@@ -80,7 +80,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libtandem.a
 # Those whose threads share memory, under the thread sanitizer: "make TSAN=1 threads".
 THREADED := $(addprefix $(B)/tests/,base/test_epoch base/test_log dataplane/test_cache dataplane/test_handover dataplane/test_limit)
 
-.PHONY: unit threads system bench steady drills fuzz packages check check-built demo conformance install clean help
+.PHONY: unit threads system bench steady drills fuzz packages packages-vm check check-built check-vm demo conformance install clean help
 unit: $(UNIT)
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $(UNIT)
 
@@ -126,9 +126,9 @@ fuzz: $(FUZZ)
 			-artifact_prefix=$$f. $$corpus > $$f.log 2>&1 || { tail -n 60 $$f.log; exit 1; }; \
 		sed -n 's/^stat::number_of_executed_units: */         inputs: /p' $$f.log; done
 
-# Debian packages of packages.txt that are missing; needs root only when some are.
-packages:
-	$(Q)missing=$$(sed 's/#.*//' packages.txt | while read -r p; do [ -z "$$p" ] || \
+# Debian packages of packages.txt (packages-vm.txt) that are missing; needs root only when some are.
+packages packages-vm:
+	$(Q)missing=$$(sed 's/#.*//' $@.txt | while read -r p; do [ -z "$$p" ] || \
 		dpkg-query -W -f '$${Status}\n' "$$p" 2>/dev/null | grep -q 'ok installed' || echo "$$p"; done); \
 	if [ -n "$$missing" ]; then echo "installing:" $$missing; apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing > /dev/null; fi
@@ -145,6 +145,12 @@ check-built:
 	$(Q)$(MAKE) --no-print-directory -j2 TSAN=1 threads
 	$(Q)$(MAKE) --no-print-directory system
 	$(Q)tests/conformance --check
+
+# The lab on virtual machines, and what needs their own kernels. Not part of check: it takes minutes, and Debian's packages
+# for a root image.
+check-vm: packages packages-vm
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)prove --failures --exec '' tests/vm/test_machines
 
 demo: packages
 	$(Q)$(MAKE) --no-print-directory -j2 all
@@ -174,6 +180,7 @@ help:
 	@echo 'all          build/tandemd and build/tandemctl'
 	@echo 'check        install what is missing, build, run all tests (root: namespaces and XDP)'
 	@echo 'unit system  parts of it'
+	@echo 'check-vm     the lab on virtual machines under QEMU, with four drills (root)'
 	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
 	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root); BENCH="hit miss": parts'
 	@echo 'steady       how short the interval of advertisements may be on this machine (root)'
@@ -181,7 +188,7 @@ help:
 	@echo 'fuzz         the parsers under libFuzzer for a bounded time'
 	@echo 'conformance  write tests/CONFORMANCE.md'
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
-	@echo 'packages     install the Debian packages of packages.txt'
+	@echo 'packages     install the Debian packages of packages.txt; packages-vm: those for virtual machines'
 
 -include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(B)/lab/servers/slow.d
 -include $(wildcard $(B)/*/*.bpf.o.d $(B)/tests/*/*.bpf.o.d)

@@ -7,7 +7,7 @@
 PAIR_LEAD=0.5           # seconds of load before the fault, and after it has moved the VIP
 PAIR_TAIL=1.2           # after a planned change: the one that let go answers for a second more; and while dd1 is
                         # frozen, so that whatever it had when it stood still is older than PATIENCE when it wakes
-TAKEOVER_DEADLINE=8     # until somebody must have the VIP; keepalived needs 3.6 s at best with its defaults
+TAKEOVER_DEADLINE=8     # seconds until somebody must have the VIP; keepalived needs 3.6 s at best with its defaults
 SETTLE_DEADLINE=30      # until dd1 has it again and dd2 stands by
 FULL_KB=$((4 << 20))
 
@@ -25,7 +25,15 @@ declare -A PAIR_DRILLS=(
 	[release]='    hand_over          | take_back          | dd2'
 	[failback]='   start_node         | true               | dd1'
 	[upgrade]='    restart_node       | true               | dd1'
+	# of machines only
+	[vm-kill]='    machine_dd1 kill   | boot_dd1           | dd2'
+	[vm-pause]='   machine_dd1 pause  | machine_dd1 resume | dd2'
+	[nic-remove]=' machine_dd1 unplug | plug_dd1           | dd2'
+	[kernel-panic]='machine_dd1 panic | boot_dd1           | dd2'
+	[reboot]='     reboot_dd1         | await_dd1          | dd2'
 )
+# What ends these is part of what is measured: the load goes on meanwhile.
+MENDED_UNDER_LOAD='freeze vm-pause reboot'
 
 # --- processes of dd1 ------------------------------------------------------------------------------
 
@@ -36,7 +44,7 @@ pids_of() {
 	local pid
 
 	pid=$(lab pid "$1") || die "$1 does not run"
-	pgrep -P "$pid"
+	at dd1 pgrep -P "$pid"
 	echo "$pid"
 }
 
@@ -52,12 +60,12 @@ signal_daemon() {
 	local pid
 
 	pid=$(lab pid "$(daemon)") || die "$(daemon) does not run"
-	kill "-$1" "$pid"
+	at dd1 kill "-$1" "$pid"
 }
 
 signal_node() {
 	# shellcheck disable=SC2046 # words
-	kill "-$1" $(node_pids)
+	at dd1 kill "-$1" $(node_pids)
 }
 
 # What stands still when the daemon does: of the peer also keepalived, or its check would move the VIP.
@@ -71,12 +79,12 @@ frozen_pids() {
 
 signal_frozen() {
 	# shellcheck disable=SC2046 # words
-	kill "-$1" $(frozen_pids)
+	at dd1 kill "-$1" $(frozen_pids)
 }
 
 kill_keepalived() {
 	# shellcheck disable=SC2046 # words
-	kill -KILL $(pids_of dd1-keepalived)
+	at dd1 kill -KILL $(pids_of dd1-keepalived)
 }
 
 start_node() {
@@ -95,9 +103,23 @@ stop_node() {
 	done
 }
 
+# A node of ours as its unit does it: what stops says goodbye first.
 restart_node() {
-	stop_node
-	start_node
+	if [ "$SYSTEM" = tandem ]; then
+		lab restart dd1-tandemd
+	else
+		stop_node
+		start_node
+	fi
+}
+
+# dd1 is not there, and nobody brings it back: in a machine systemd would.
+take_down() {
+	if [ "$MODE" = vm ]; then
+		stop_node
+	else
+		signal_node KILL
+	fi
 }
 
 # --- other faults ----------------------------------------------------------------------------------
@@ -106,7 +128,8 @@ hold_worker() {
 	local name='worker 0'
 
 	[ "$SYSTEM" = tandem ] || name=dnsdist/udpClie
-	"$ROOT/lab/hold-thread" "$(lab pid "$(daemon)")" "$name" >"$TMP/held" &
+	reach_pids dd1
+	"${REACH[@]}" "$ROOT/lab/hold-thread" "$(lab pid "$(daemon)")" "$name" >"$TMP/held" &
 	HOLDER=$!
 	wait_for "[ -s $TMP/held ]" 5 || die "cannot hold thread $name"
 }
@@ -120,11 +143,11 @@ let_worker_go() {
 detach_filter() {
 	local program link
 
-	program=$(ip -n "$LAB-dd1" -d link show dev eth0 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
-	link=$(bpftool link show | awk -v program="$program" \
+	program=$(on dd1 ip -d link show dev eth0 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
+	link=$(at dd1 bpftool link show | awk -v program="$program" \
 		'$2 == "xdp" && $4 == program { print $1 + 0; exit }')
 	[ -n "$link" ] || die "dd1 has no filter on eth0"
-	bpftool link detach id "$link" || die "cannot detach the filter"
+	at dd1 bpftool link detach id "$link" || die "cannot detach the filter"
 }
 
 # The switch's end of every link of dd1: dd1 cannot be heard, and hears nobody.
@@ -152,18 +175,32 @@ take_back() {
 	fi
 }
 
+# --- machines --------------------------------------------------------------------------------------
+
+machine_dd1() { lab machine "$1" dd1; }
+
+await_dd1() { lab machine await dd1 && lab start dd1-tandemd; }
+
+boot_dd1() { lab machine boot dd1 && await_dd1; }
+
+# systemd takes the services down first, and tells nobody when that is over.
+reboot_dd1() { on dd1 systemctl --no-block reboot; }
+
+# A card with the same address in the same place; the daemon has to find it.
+plug_dd1() { machine_dd1 plug && lab start dd1-tandemd; }
+
 # --- who has the VIP -------------------------------------------------------------------------------
 
 # owner_is NODE - as the client sees it. A question that is lost is not waited for.
 owner_is() {
-	timeout 0.3 ip netns exec "$LAB-client" dig +short +noedns +tries=1 +time=1 "@$SERVICE" id.server. CH TXT |
+	timeout 0.3 ip netns exec "$(asker client)" dig +short +noedns +tries=1 +time=1 "@$SERVICE" id.server. CH TXT |
 		grep -qx "\"$1\""
 }
 
 stands_by() {
 	local state
 
-	[ "$(dns_status "$LAB-client" "$(host_ipv4 "$1")" zaibdns.lab. SOA)" = NOERROR ] || return 1
+	[ "$(dns_status "$(asker client)" "$(host_ipv4 "$1")" zaibdns.lab. SOA)" = NOERROR ] || return 1
 	[ "$SYSTEM" = tandem ] || return 0
 	state=$(lab ctl "$1" vrrp)
 	[[ $state == *Backup* && $state != *lingering* ]]
@@ -186,11 +223,16 @@ is_settled() {
 check_pair_drill() {
 	local resident_kb
 
+	case $DRILL-$MODE in
+	vm-*-netns | nic-remove-netns | kernel-panic-netns | reboot-netns)
+		skip "needs virtual machines (lab up --mode vm)"
+		;;
+	esac
 	case $DRILL-$SYSTEM in
 	kill-ha-tandem) skip "the daemon holds the VIP itself: see kill" ;;
 	filter-gone-peer) skip "dnsdist has no filter" ;;
 	kill-full-*)
-		resident_kb=$(sed -n 's/^VmRSS:\s*\([0-9]*\) kB/\1/p' "/proc/$(lab pid "$(daemon)")/status")
+		resident_kb=$(at dd1 sed -n 's/^VmRSS:\s*\([0-9]*\) kB/\1/p' "/proc/$(lab pid "$(daemon)")/status")
 		[ "$resident_kb" -ge $FULL_KB ] ||
 			skip "the daemon has $((resident_kb >> 10)) MB in memory, a full cache is $((FULL_KB >> 10)) MB (lab up --cache 4G)"
 		;;
@@ -215,19 +257,28 @@ keeps_target() {
 	fi
 }
 
+# A machine that stood still has old queries in its card, and no clock that tells it so: it may answer those late.
+answers_are_right() {
+	if [ "$DRILL" = vm-pause ]; then
+		[ "$(result main wrong)" = 0 ] && [ "$(result main duplicates)" = 0 ]
+	else
+		has_right main
+	fi
+}
+
 # A node that has failed three times in ten minutes stays Backup while it hears the other. A drill must find one that
 # has not, so a daemon that lived through its failure is started afresh.
 forget_failures() {
 	[ "$SYSTEM" = tandem ] || return 0
 	case $DRILL in
-	freeze | hang-worker | power-off | link-flap | stall) lab kill dd1-tandemd && start_node ;;
+	freeze | hang-worker | power-off | link-flap | stall | vm-pause) lab kill dd1-tandemd && start_node ;;
 	esac
 }
 
 # await_owner NODE - and some load on it.
 await_owner() {
 	wait_for "owner_is $1" $TAKEOVER_DEADLINE
-	if [ "$(target_ms)" = 0 ] || [ "$DRILL-$1" = freeze-dd2 ]; then
+	if [ "$(target_ms)" = 0 ] || [[ $1 == dd2 && " $MENDED_UNDER_LOAD " == *" $DRILL "* ]]; then
 		sleep $PAIR_TAIL
 	else
 		sleep $PAIR_LEAD
@@ -244,7 +295,7 @@ drill_pair() {
 	wait_for is_ready $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(owners)"
 	if [ "${DRILL%-slow}" = failback ]; then
 		UNDO+=(start_node)
-		signal_node KILL
+		take_down
 		wait_for "owner_is dd2" $TAKEOVER_DEADLINE
 		UNDO=()
 	fi
@@ -253,20 +304,24 @@ drill_pair() {
 	sleep $PAIR_LEAD
 	[ "$FAMILY" != slow ] || sleep $PAIR_TAIL
 	UNDO+=("$mend")
+	note "fault:$fault"
 	$fault
 	await_owner "$owner"
 	during=$(owners)
-	if [ "$DRILL" = freeze ]; then      # what it does when it wakes counts
+	note "owners: $during"
+	if [[ " $MENDED_UNDER_LOAD " == *" $DRILL "* ]]; then   # what it does when it comes back counts
+		note "mend:$mend"
 		put_back
 		await_owner dd1
 	fi
+	note "end of load"
 	end_loads
 	put_back
 	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(owners)
 	after=$OWNERS
 	forget_failures || die "dd1 does not start again"
 
-	[ "$during" = "$(answers "$owner")" ] && [ "$after" = "$(answers dd1)" ] && has_right main && keeps_target
+	[ "$during" = "$(answers "$owner")" ] && [ "$after" = "$(answers dd1)" ] && answers_are_right && keeps_target
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
 		"\"failed\": $(result main failed), \"late\": $(result main late)$(
 			printf ', "%s": "%s"' owners "$during" owners_after "$after"), "

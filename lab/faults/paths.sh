@@ -32,14 +32,14 @@ let_adverts_pass() { in_switch nft delete table bridge $RULES; }
 
 # flap NODE
 flap() {
-	ip -n "$LAB-switch" link set "$1-2" down
+	set_carrier "$1" down
 	sleep $FLAP
-	ip -n "$LAB-switch" link set "$1-2" up
+	set_carrier "$1" up
 }
 
-# stop_for MS PID... - with real-time priority, or a busy machine would make it longer.
+# stop_for MS PID... - of dd1, with real-time priority, or a busy machine would make it longer.
 stop_for() {
-	chrt -f 70 perl -e '$ms = shift; kill STOP => @ARGV; select undef, undef, undef, $ms / 1000; kill CONT => @ARGV' "$@"
+	at dd1 chrt -f 70 perl -e '$ms = shift; kill STOP => @ARGV; select undef, undef, undef, $ms / 1000; kill CONT => @ARGV' "$@"
 }
 
 # --- what the nodes count --------------------------------------------------------------------------

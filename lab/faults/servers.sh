@@ -10,7 +10,7 @@ HEALTHY_DEADLINE=20
 ANSWER_MAX_MS=2500      # a query that cannot be answered gets its SERVFAIL within this
 
 through_node() {
-	[ "$(dns_status "$LAB-client" "$SERVICE" "$@")" = NOERROR ]
+	[ "$(dns_status "$(asker client)" "$SERVICE" "$@")" = NOERROR ]
 }
 
 both_pools_answer() {
@@ -44,6 +44,7 @@ set_pool_caches() {
 	[ "$SYSTEM" = tandem ] || return 0
 	for node in ${NODES//,/ }; do
 		sed -i "s/cache = { enabled = [a-z]*; }/cache = { enabled = $1; }/" "$STATE/$node/tandem.conf"
+		take_config "$node" || return 1
 		lab ctl "$node" reload >/dev/null || return 1
 	done
 }

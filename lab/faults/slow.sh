@@ -15,6 +15,7 @@ set_outstanding() {
 	[ "$SYSTEM" = tandem ] || return 0
 	for node in ${NODES//,/ }; do
 		sed -i "s/kind = \"recursive\";\( max_outstanding = [0-9]*;\)\{0,1\}/kind = \"recursive\";$1/" "$STATE/$node/tandem.conf"
+		take_config "$node" || return 1
 		lab ctl "$node" reload >/dev/null || return 1
 	done
 }
@@ -28,7 +29,8 @@ slow_recursion() {
 	for host in rec1 rec2; do
 		lab stop $host-unbound
 		UNDO_SLOW+=("lab start $host-unbound")
-		ip netns exec "$LAB-$host" "$BUILD/lab/slow" "$(host_ipv4 $host)" &
+		reach $host
+		"${REACH[@]}" "$BUILD/lab/slow" "$(host_ipv4 $host)" &
 		SLOW_PIDS+=("$!")
 	done
 	wait_for both_pools_answer $HEALTHY_DEADLINE || die "the slow servers do not answer"

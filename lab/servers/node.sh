@@ -28,11 +28,25 @@ node_vrrp() {
 	END
 }
 
+# Machines are small; otherwise there is the default.
 node_cache() {
-	[ -z "$CACHE" ] || echo "cache = { memory = \"$CACHE\"; prefault = true; };"
+	if [ -n "$CACHE" ]; then
+		echo "cache = { memory = \"$CACHE\"; prefault = true; };"
+	elif [ "$MODE" = vm ]; then
+		echo 'cache = { memory = "64M"; };'
+	fi
 }
 
-# node_config HOST DIR - on standard output; the control socket will be in DIR.
+# A machine has one node, as its package has it; namespaces share a file system.
+node_control() {
+	if [ "$MODE" = vm ]; then
+		echo 'control = { socket = "/run/tandem/control.sock"; group = "tandem"; };'
+	else
+		echo "control = { socket = \"$1/control.sock\"; group = \"root\"; };"
+	fi
+}
+
+# node_config HOST DIR - on standard output; the control socket of a node in a namespace will be in DIR.
 node_config() {
 	local host=$1 dir=$2
 
@@ -59,6 +73,6 @@ node_config() {
 		);
 		$(node_cache)
 		source_ports = { first = 16384; count = 16384; };
-		control = { socket = "$dir/control.sock"; group = "root"; };
+		$(node_control "$dir")
 	END
 }
