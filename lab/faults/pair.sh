@@ -131,7 +131,7 @@ hold_worker() {
 	reach_pids dd1
 	"${REACH[@]}" "$ROOT/lab/hold-thread" "$(lab pid "$(daemon)")" "$name" >"$TMP/held" &
 	HOLDER=$!
-	wait_for "[ -s $TMP/held ]" 5 || die "cannot hold thread $name"
+	wait_for "[ -s $TMP/held ]" 20 || die "cannot hold thread $name"
 }
 
 let_worker_go() {
@@ -179,12 +179,21 @@ take_back() {
 
 machine_dd1() { lab machine "$1" dd1; }
 
-await_dd1() { lab machine await dd1 && lab start dd1-tandemd; }
+boot_id() { on dd1 cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+
+has_rebooted() {
+	local now
+
+	now=$(boot_id) && [ -n "$now" ] && [ "$now" != "$BOOT_ID" ]
+}
+
+# A command to a kernel that has gone ends when the next one is there.
+await_dd1() { wait_for has_rebooted "$BOOT_TIMEOUT" && lab start dd1-tandemd; }
 
 boot_dd1() { lab machine boot dd1 && await_dd1; }
 
 # systemd takes the services down first, and tells nobody when that is over.
-reboot_dd1() { on dd1 systemctl --no-block reboot; }
+reboot_dd1() { on dd1 systemctl start --no-block reboot.target; }
 
 # A card with the same address in the same place; the daemon has to find it.
 plug_dd1() { machine_dd1 plug && lab start dd1-tandemd; }
@@ -304,6 +313,9 @@ drill_pair() {
 	sleep $PAIR_LEAD
 	[ "$FAMILY" != slow ] || sleep $PAIR_TAIL
 	UNDO+=("$mend")
+	case $DRILL in
+	vm-kill | kernel-panic | reboot) BOOT_ID=$(boot_id) || die "dd1 does not answer" ;;
+	esac
 	note "fault:$fault"
 	$fault
 	await_owner "$owner"
