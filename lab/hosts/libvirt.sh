@@ -83,5 +83,7 @@ write_libvirt() {
 		mv "$STATE/vm/$machine/files.tar" "$to/$machine.tar" && libvirt_domain "$machine" "$to" >"$to/$machine.xml" || return 1
 	done
 	echo "for f in $to/network-*.xml; do virsh net-create \$f; done"
-	echo "for f in $(machines | sed "s|.*|$to/&.xml|" | tr '\n' ' '); do virsh create \$f; done"
+	for machine in $(machines); do
+		echo "virsh create $to/$machine.xml"
+	done
 }
