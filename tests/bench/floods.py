@@ -94,8 +94,9 @@ def bench_flood(topology, build):
               "p99 quiet, us", "p99, us", "in the node: p99 quiet, us", "p99, us")
     return f"{report.table(header, rows)}\n{targets.render()}\n{HONEST_QPS:,} q/s of honest hits from " \
            f"{HONEST['clients']} addresses far from each other. One client floods as fast as the generator can, " \
-           f"spoofed sources do {FLOOD_QPS_MIN:,} q/s. Times are the client's, from before its system call, which sends " \
-           "the flood's frames too, unless they say in the node: from the filter to the send call, one query in 64.\n"
+           f"spoofed sources do {FLOOD_QPS_MIN:,} q/s. Times are the client's, from before its system call, which " \
+           "sends the flood's frames too, unless they say in the node: from the filter to the send call, one query in " \
+           "64. The generator has a core to itself, and so has the worker.\n"
 
 
 def flood_row(what, runs):

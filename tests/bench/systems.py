@@ -42,6 +42,11 @@ class System:
         self.topology = topology
         self.words = words
 
+    def pin(self, cpu):
+        """It and all its threads have this processor, and no other."""
+        self.words = ("taskset", "-c", str(cpu), *self.words)
+        return self
+
     @contextmanager
     def running(self):
         with self.topology.running("node", *self.words) as process:
