@@ -708,7 +708,9 @@ static void test_no_twins(void **state)
 		pthread_join(threads[i].thread, NULL);
 		assert_int_equal(threads[i].torn, 0);
 	}
-	assert_int_equal(stats_of(cache).stored, THREADS * 20000);
+	/* who loses the race again and again gives up: the others have stored the same */
+	assert_int_equal(stats_of(cache).stored + stats_of(cache).no_room, THREADS * 20000);
+	assert_true(stats_of(cache).no_room < 100);
 	assert_int_equal(walk_count(cache), 20000 / 8);
 	assert_books(cache);
 	dp_cache_close(cache);
