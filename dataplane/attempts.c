@@ -159,8 +159,7 @@ static void fail_waiter(struct dp_worker *worker, const struct dp_inflight *quer
 
 void dp_query_has_failed(struct dp_worker *worker, const struct dp_inflight *query)
 {
-	if (query->parent && worker->conf->limit && worker->shared->limit)
-		dp_limit_failed(worker->shared->limit, worker->conf->limit, query->parent, worker->now_ns);
+	dp_limit_failed(worker->shared->limit, worker->conf->limit, query->parent, worker->now_ns);
 }
 
 void dp_query_fail(struct dp_worker *worker, struct dp_inflight *query, int ede)

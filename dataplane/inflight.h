@@ -60,12 +60,12 @@ enum { DP_ATTEMPTS_MAX = 2 };
 struct dp_inflight {
 	/* key (D130) */
 	uint64_t hash;			/* dp_cache_hash() */
+	uint64_t parent;		/* dp_limit_parent(); 0: its failure counts for no name */
 	uint16_t type, class;
 	uint16_t pool;			/* its id; the pool itself may go with a reload */
 	uint8_t name_len;
 	bool cd, dnssec_ok;
 	bool recursive;			/* the pool's kind */
-	uint64_t parent;		/* dp_limit_parent(); 0: its failure counts for no name */
 	bool exact;			/* NOTIFY or UPDATE: forwarded and answered octet for octet but for the id;
 					 * nobody joins it, it is sent once, nothing of it is kept */
 	/* life */

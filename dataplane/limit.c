@@ -432,9 +432,14 @@ static uint64_t hash_of_name(const struct dp_limit *limit, uint64_t parent)
 	return fold(fold(parent ^ limit->key[0], limit->key[1] | 1) ^ CLASS_FAILURE << 1, limit->key[2] | 1);
 }
 
+static bool counts_failures(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent)
+{
+	return limit && rules && rules->failures.interval && parent;
+}
+
 void dp_limit_failed(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent, uint64_t now_ns)
 {
-	if (rules->failures.interval)
+	if (counts_failures(limit, rules, parent))
 		charge(limit, hash_of_name(limit, parent), &rules->failures, ticks_of(now_ns));
 }
 
@@ -443,7 +448,7 @@ bool dp_limit_is_failing(const struct dp_limit *limit, const struct dp_limit_rul
 {
 	uint64_t hash, word, now = ticks_of(now_ns);
 
-	if (!rules->failures.interval)
+	if (!counts_failures(limit, rules, parent))
 		return false;
 	hash = hash_of_name(limit, parent);
 	find(line_of(limit, hash), hash & (UINT64_MAX >> TIME_BITS), now, &word);

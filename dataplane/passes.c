@@ -378,7 +378,7 @@ static void fill_key(struct dp_inflight *query, const struct dp_packet *p)
 	query->cd = p->query.asker.cd;
 	query->dnssec_ok = p->query.asker.dnssec_ok;
 	query->recursive = p->pool->kind == POOL_RECURSIVE;
-	query->parent = query->recursive ? dp_limit_parent(&p->query.name) : 0;
+	query->parent = dp_limit_parent(&p->query.name, p->pool->kind);
 	query->exact = p->query_verdict == DP_QUERY_UPDATE;
 }
 
@@ -434,12 +434,9 @@ static void start(struct dp_worker *worker, struct dp_packet *p, struct pool_ser
 /* So much has failed below the same name that its servers are spared. */
 static bool is_failing(const struct dp_worker *worker, const struct dp_packet *p)
 {
-	const struct dp_limit_rules *rules = worker->conf->limit;
-	uint64_t parent = dp_limit_parent(&p->query.name);
-
-	return rules && worker->shared->limit && p->pool->kind == POOL_RECURSIVE && parent &&
-	       p->back.origin != DP_ORIGIN_SELF &&
-	       dp_limit_is_failing(worker->shared->limit, rules, parent, worker->now_ns);
+	return p->back.origin != DP_ORIGIN_SELF &&
+	       dp_limit_is_failing(worker->shared->limit, worker->conf->limit,
+				   dp_limit_parent(&p->query.name, p->pool->kind), worker->now_ns);
 }
 
 static void choose_one(struct dp_worker *worker, struct dp_packet *p)

@@ -90,8 +90,6 @@ static enum dp_latency_kind kind_of(enum dp_counter outcome)
 
 static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter *why)
 {
-	uint64_t received_ns = p->back.received_ns;
-
 	if (p->back.origin == DP_ORIGIN_SELF) {
 		dp_passes_self(worker, p);
 		give(worker, p);
@@ -101,8 +99,8 @@ static bool reply(struct dp_worker *worker, struct dp_packet *p, enum dp_counter
 	if (p->lease != LEASE_NONE && (worker->lingering >> p->lease & 1))
 		dp_port_mac(worker->shared->port[p->back.flow.port], p->back.flow.own_mac);
 	if (is_too_long(worker, p) ? reply_by_kernel(worker, p) : send_frame(worker, p, &p->back.flow)) {
-		if (received_ns)
-			dp_latency_queued(&worker->latency, received_ns, kind_of(*why));
+		if (p->back.received_ns)
+			dp_latency_queued(&worker->latency, p->back.received_ns, kind_of(*why));
 		return true;
 	}
 	*why = DP_COUNT_DROP_TRANSMIT;

@@ -164,15 +164,6 @@ static bool is_refused_type(uint16_t type)
 	return type == DNS_TYPE_OPT || (type >= TYPE_TKEY && type <= DNS_TYPE_AXFR);
 }
 
-static bool is_failing(const struct node *node, const struct pool *pool, const struct name *name)
-{
-	const struct dp_limit_rules *rules = node_conf(node)->limit;
-	uint64_t parent = dp_limit_parent(name);
-
-	return rules && node->shared.limit && pool->kind == POOL_RECURSIVE && parent &&
-	       dp_limit_is_failing(node->shared.limit, rules, parent, clock_mono_ns());
-}
-
 /* Names the outcome by the counter it would end in. */
 static const char *find_outcome(json_t *object, const struct node *node, const struct question *q)
 {
@@ -189,7 +180,7 @@ static const char *find_outcome(json_t *object, const struct node *node, const s
 		return "refused_type";
 	if (q->type == DNS_TYPE_ANY && conf->rules.any[pool->kind] != DP_ANY_FORWARD)
 		return "local_any";
-	if (is_failing(node, pool, &q->name))
+	if (dp_limit_is_failing(node->shared.limit, conf->limit, dp_limit_parent(&q->name, pool->kind), clock_mono_ns()))
 		return "limited_name";
 	return put_members(object, node, pool) ? "forwarded" : "no_server";
 }
