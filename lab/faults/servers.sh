@@ -39,11 +39,16 @@ await_health() {
 # set_pool_caches true|false - in configurations of lab/servers/node.sh. What the cache answers does not show that a
 # server is gone.
 set_pool_caches() {
+	reconfigure "s/cache = { enabled = [a-z]*; }/cache = { enabled = $1; }/"
+}
+
+# reconfigure SED - the nodes' configurations, and they take it over.
+reconfigure() {
 	local node
 
 	[ "$SYSTEM" = tandem ] || return 0
 	for node in ${NODES//,/ }; do
-		sed -i "s/cache = { enabled = [a-z]*; }/cache = { enabled = $1; }/" "$STATE/$node/tandem.conf"
+		sed -i "$1" "$STATE/$node/tandem.conf"
 		take_config "$node" || return 1
 		lab ctl "$node" reload >/dev/null || return 1
 	done

@@ -10,14 +10,7 @@ UNDO_SLOW=()            # commands; they outlive the ones of the drill inside
 # set_outstanding WORDS - of the recursive pool, in configurations of lab/servers/node.sh. As many queries wait for slow
 # servers as are asked in their time, and the usual bound is for servers that are not.
 set_outstanding() {
-	local node
-
-	[ "$SYSTEM" = tandem ] || return 0
-	for node in ${NODES//,/ }; do
-		sed -i "s/kind = \"recursive\";\( max_outstanding = [0-9]*;\)\{0,1\}/kind = \"recursive\";$1/" "$STATE/$node/tandem.conf"
-		take_config "$node" || return 1
-		lab ctl "$node" reload >/dev/null || return 1
-	done
+	reconfigure "s/kind = \"recursive\";\( max_outstanding = [0-9]*;\)\{0,1\}/kind = \"recursive\";$1/"
 }
 
 # In the place of unbound, on both.

@@ -45,15 +45,6 @@ set_carrier() { ip -n "$LAB-switch" link set "$1-2" "$2"; }
 # A pid file has the pid and its start time, so that a number that was used again is not ours. Each
 # service leads a process group of its own.
 
-start_time() {
-	local stat
-
-	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
-	stat=${stat##*) }
-	[ "${stat%% *}" != Z ] || return 1
-	echo "$stat" | cut -d ' ' -f 20
-}
-
 # pid_of SERVICE - its pid while it lives.
 pid_of() {
 	local pid since

@@ -329,15 +329,6 @@ kept_pid() {
 	echo "$pid"
 }
 
-start_time() {
-	local stat
-
-	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
-	stat=${stat##*) }
-	[ "${stat%% *}" != Z ] || return 1
-	echo "$stat" | cut -d ' ' -f 20
-}
-
 launch_machine() {
 	local machine=$1 dir=$STATE/vm/$1 arguments
 
