@@ -6,12 +6,16 @@
 #ifndef TESTS_NETNS_H
 #define TESTS_NETNS_H
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct netns {
@@ -46,6 +50,24 @@ static inline bool netns_open(struct netns *ns)
 	ns->peer_fd = netns_make();
 	ns->own_fd = netns_make();
 	return ns->peer_fd >= 0 && ns->own_fd >= 0 && run("ip link set lo up");
+}
+
+/* A packet socket at a device of the peer's, of one protocol (host order). -1 when it cannot be. */
+static inline int netns_wire(const struct netns *ns, const char *device, unsigned short protocol)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(protocol) };
+	int fd = -1;
+
+	if (!netns_enter(ns->peer_fd))
+		return -1;
+	at.sll_ifindex = (int)if_nametoindex(device);
+	if (at.sll_ifindex)
+		fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at))) {
+		close(fd);
+		fd = -1;
+	}
+	return netns_enter(ns->own_fd) ? fd : -1;
 }
 
 /* A command in the peer namespace. */

@@ -245,6 +245,20 @@ static void more_mistakes_than_are_shown(void **state)
 
 struct change { const char *find, *replace, *error; };
 
+/* Each change makes a file of base that is refused with exactly this error. */
+static void refuse_all(const char *base, const struct change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char error[CONFIG_ERROR_MAX];
+		struct config *config;
+
+		assert_int_equal(load_changed_from(base, changes[i].find, changes[i].replace, &config, error,
+						   sizeof(error)), -EINVAL);
+		assert_string_equal(error, changes[i].error);
+		assert_null(config);
+	}
+}
+
 static void mistakes_between_keys(void **state)
 {
 	static const struct change cases[] = {
@@ -373,15 +387,7 @@ static void mistakes_between_keys(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char error[CONFIG_ERROR_MAX];
-		struct config *config;
-
-		assert_int_equal(load_changed(cases[i].find, cases[i].replace, &config, error, sizeof(error)),
-				 -EINVAL);
-		assert_string_equal(error, cases[i].error);
-		assert_null(config);
-	}
+	refuse_all(GOOD, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static void allowed_combinations(void **state)
@@ -530,15 +536,7 @@ static void mistakes_of_virtual_routers(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char error[CONFIG_ERROR_MAX];
-		struct config *config;
-
-		assert_int_equal(load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error,
-						   sizeof(error)), -EINVAL);
-		assert_string_equal(error, cases[i].error);
-		assert_null(config);
-	}
+	refuse_all(VRRP, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static void ipv6_routers(void **state)
@@ -593,15 +591,7 @@ static void mistakes_of_ipv6_routers(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char error[CONFIG_ERROR_MAX];
-		struct config *config;
-
-		assert_int_equal(load_changed_from(VRRP6, cases[i].find, cases[i].replace, &config, error,
-						   sizeof(error)), -EINVAL);
-		assert_string_equal(error, cases[i].error);
-		assert_null(config);
-	}
+	refuse_all(VRRP6, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* Sixteen of its own: the first could not be added. */
@@ -689,14 +679,7 @@ static void mistakes_of_tracks(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char error[CONFIG_ERROR_MAX];
-		struct config *config;
-
-		assert_int_equal(load_changed_from(VRRP, cases[i].find, cases[i].replace, &config, error,
-						   sizeof(error)), -EINVAL);
-		assert_string_equal(error, cases[i].error);
-	}
+	refuse_all(VRRP, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static void tracks_need_virtual_routers(void **state)

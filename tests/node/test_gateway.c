@@ -159,14 +159,9 @@ static void no_entry_is_made(void **state)
 
 static int open_wire(void)
 {
-	struct sockaddr_ll name = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-	int fd;
+	int fd = netns_wire(&ns, "p0", ETH_P_ALL);
 
-	assert_true(netns_enter(ns.peer_fd));
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	name.sll_ifindex = (int)if_nametoindex("p0");
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_true(netns_enter(ns.own_fd));
+	assert_true(fd >= 0);
 	return fd;
 }
 

@@ -127,14 +127,9 @@ static char *read_note(void)
 
 static int listen_at_peer(void)
 {
-	struct sockaddr_ll name = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
-	int fd;
+	int fd = netns_wire(&ns, "p0", ETH_P_IP);
 
-	assert_true(netns_enter(ns.peer_fd));
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	name.sll_ifindex = (int)if_nametoindex("p0");
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_true(netns_enter(ns.own_fd));
+	assert_true(fd >= 0);
 	return fd;
 }
 

@@ -17,9 +17,11 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include "base/clock.h"
 #include "base/health.h"
 #include "base/lease.h"
@@ -342,6 +344,76 @@ static inline unsigned flood(int fd, uint8_t *frame, size_t len, unsigned rate)
 			sent += 64;
 	}
 	return sent;
+}
+
+/* ---- two engines and the wire between them, for a program's cases ---- */
+
+static struct node a, b;
+static pid_t child;		/* of a case, if it has one */
+static int wire = -1;		/* reads at va */
+static int forger = -1;		/* writes at vb */
+static const uint8_t stranger_mac[6] = { 2, 0, 0, 0, 0, 0xc };
+
+#define NEED_LAB() do { if (wire < 0) skip(); } while (0)
+#define LAB_CASE(description, function) { description, function, NULL, lab_clean_up, NULL }
+
+static inline int lab_setup(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || !lab_open())
+		return 0;
+	wire = wire_open(SIDE_A, ETH_P_ALL);
+	forger = wire_open(SIDE_B, 0);
+	return wire < 0 || forger < 0;
+}
+
+/* With IPv6. The kernels take part as little as they can; the engines' sockets need it to be there. */
+static inline int lab_setup_ipv6(void **state)
+{
+	if (lab_setup(state))
+		return 1;
+	return wire >= 0 &&
+	       (!run("sysctl -qw net.ipv6.conf.va.accept_dad=0 net.ipv6.conf.va.addr_gen_mode=1 "
+		     "net.ipv6.conf.va.disable_ipv6=0") ||
+		!netns_run_peer(&lab_ns, "sysctl -qw net.ipv6.conf.vb.accept_dad=0 net.ipv6.conf.vb.addr_gen_mode=1 "
+				"net.ipv6.conf.vb.disable_ipv6=0"));
+}
+
+static inline int lab_teardown(void **state)
+{
+	(void)state;
+	if (wire >= 0) {
+		close(wire);
+		close(forger);
+	}
+	return 0;
+}
+
+/* After every case, however it ended. */
+static inline int lab_clean_up(void **state)
+{
+	(void)state;
+	if (child > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	child = 0;
+	node_down(&b);
+	node_down(&a);
+	return 0;
+}
+
+static inline void send_frame(const uint8_t *frame, size_t len)
+{
+	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
+}
+
+/* A alone, Active. */
+static inline void single_up(void)
+{
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
 }
 
 #endif

@@ -13,49 +13,6 @@
 #include <time.h>
 #include "tests/vrrp/enginelab.h"
 
-static struct node a, b;
-static pid_t child;
-static int wire = -1;		/* reads at va */
-static int forger = -1;		/* writes at vb */
-static const uint8_t stranger_mac[6] = { 2, 0, 0, 0, 0, 0xc };
-
-#define NEED_LAB() do { if (wire < 0) skip(); } while (0)
-#define LAB_CASE(description, function) { description, function, NULL, clean_up, NULL }
-
-static int setup(void **state)
-{
-	(void)state;
-	if (geteuid() != 0 || !lab_open())
-		return 0;
-	wire = wire_open(SIDE_A, ETH_P_ALL);
-	forger = wire_open(SIDE_B, 0);
-	return wire < 0 || forger < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (wire >= 0) {
-		close(wire);
-		close(forger);
-	}
-	return 0;
-}
-
-/* After every case, however it ended. */
-static int clean_up(void **state)
-{
-	(void)state;
-	if (child > 0) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
-	}
-	child = 0;
-	node_down(&b);
-	node_down(&a);
-	return 0;
-}
-
 /* The better one first, so that it is soon heard. */
 static void pair_up(struct node *better, struct node *other)
 {
@@ -64,19 +21,6 @@ static void pair_up(struct node *better, struct node *other)
 	assert_true(node_up(other));
 	assert_true(wait_until(node_is(better, VRRP_ACTIVE), 2000) != UINT32_MAX);
 	assert_true(node_is(other, VRRP_BACKUP));
-}
-
-/* A alone, Active. */
-static void single_up(void)
-{
-	wire_skip(wire);
-	assert_true(node_up(&a));
-	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
-}
-
-static void send_frame(const uint8_t *frame, size_t len)
-{
-	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
 }
 
 /* ---- election, taking, releasing ---- */
@@ -127,7 +71,7 @@ static void equals_end_with_one(void **state)
 		assert_int_equal(node_is(&a, VRRP_ACTIVE) + node_is(&b, VRRP_ACTIVE), 1);
 		assert_int_equal(node_is(&a, VRRP_BACKUP) + node_is(&b, VRRP_BACKUP), 1);
 		assert_true(!node_status(&a).two_actives || node_is(&b, VRRP_ACTIVE));
-		clean_up(NULL);
+		lab_clean_up(NULL);
 	}
 }
 
@@ -168,7 +112,7 @@ static void announces_again(void **state)
 	assert_in_range(at_ms[3], 250, 480);		/* the refresh, or the second burst */
 	for (unsigned i = 3; i < n; i++)
 		assert_in_range(at_ms[i] - at_ms[i - 1], 10, 340);
-	clean_up(NULL);
+	lab_clean_up(NULL);
 	a.conf[0].refresh_ms = a.conf[0].burst_again_ms = 0;
 	wire_skip(wire);
 	assert_true(node_up(&a));
@@ -412,7 +356,7 @@ static void hears_its_peers_only(void **state)
 		len = forge_advert(frame, "192.0.2.3", 51, 255);
 		send_frame(frame, len);
 		assert_true(wait_until(node_is(&a, VRRP_BACKUP), 500) != UINT32_MAX);
-		clean_up(NULL);
+		lab_clean_up(NULL);
 	}
 }
 
@@ -1026,5 +970,5 @@ int main(void)
 		LAB_CASE("V079 V168 frozen alone: listens for Active_Down_Interval before it speaks", frozen_alone),
 	};
 
-	return cmocka_run_group_tests(cases, setup, teardown);
+	return cmocka_run_group_tests(cases, lab_setup, lab_teardown);
 }

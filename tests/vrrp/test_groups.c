@@ -7,42 +7,6 @@
 
 #include "tests/vrrp/enginelab.h"
 
-static struct node a, b;
-static int wire = -1;		/* reads at va */
-static int forger = -1;		/* writes at vb */
-static const uint8_t stranger_mac[6] = { 2, 0, 0, 0, 0, 0xc };
-
-#define NEED_LAB() do { if (wire < 0) skip(); } while (0)
-#define LAB_CASE(description, function) { description, function, NULL, clean_up, NULL }
-
-static int setup(void **state)
-{
-	(void)state;
-	if (geteuid() != 0 || !lab_open())
-		return 0;
-	/* The kernels take part as little as they can; the engines' sockets need IPv6 to be there. */
-	if (!run("sysctl -qw net.ipv6.conf.va.accept_dad=0 net.ipv6.conf.va.addr_gen_mode=1 net.ipv6.conf.va.disable_ipv6=0") ||
-	    !netns_run_peer(&lab_ns, "sysctl -qw net.ipv6.conf.vb.accept_dad=0 net.ipv6.conf.vb.addr_gen_mode=1 "
-			    "net.ipv6.conf.vb.disable_ipv6=0"))
-		return 1;
-	wire = wire_open(SIDE_A, ETH_P_ALL);
-	forger = wire_open(SIDE_B, 0);
-	return wire < 0 || forger < 0;
-}
-
-static int clean_up(void **state)
-{
-	(void)state;
-	node_down(&b);
-	node_down(&a);
-	return 0;
-}
-
-static void send_frame(const uint8_t *frame, size_t len)
-{
-	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
-}
-
 /* Of the group: 0 is VRID 51 of IPv4, 1 is VRID 52 of IPv4 or any of IPv6. -1: no advertisement. */
 static int member_of(const struct seen *seen)
 {
@@ -401,7 +365,7 @@ static void an_active_is_no_conflict(void **state)
 		sleep_ms(200);
 		assert_string_equal(node_status(&b).conflict, "");
 		assert_string_equal(node_status(&a).conflict, "");
-		clean_up(NULL);
+		lab_clean_up(NULL);
 	}
 }
 
@@ -436,5 +400,5 @@ int main(void)
 		LAB_CASE("V183 two hosts that advertise priority 255 are named", names_two_owners),
 	};
 
-	return cmocka_run_group_tests(cases, setup, NULL);
+	return cmocka_run_group_tests(cases, lab_setup_ipv6, lab_teardown);
 }

@@ -11,65 +11,13 @@
 
 enum { AT_IP = 14, AT_SOURCE = 22, AT_DESTINATION = 38, AT_MESSAGE = 54, AT_TARGET = 62 };
 
-static struct node a, b;
-static int wire = -1;		/* reads at va */
-static int forger = -1;		/* writes at vb */
 static const uint8_t virtual_mac[6] = { 0, 0, 0x5e, 0, 2, 51 };
-static const uint8_t stranger_mac[6] = { 2, 0, 0, 0, 0, 0xc };
 static const uint8_t no_option[1];
-
-#define NEED_LAB() do { if (wire < 0) skip(); } while (0)
-#define LAB_CASE(description, function) { description, function, NULL, clean_up, NULL }
-
-static int setup(void **state)
-{
-	(void)state;
-	if (geteuid() != 0 || !lab_open())
-		return 0;
-	/* The kernels take part as little as they can; the engines' sockets need IPv6 to be there. */
-	if (!run("sysctl -qw net.ipv6.conf.va.accept_dad=0 net.ipv6.conf.va.addr_gen_mode=1 net.ipv6.conf.va.disable_ipv6=0") ||
-	    !netns_run_peer(&lab_ns, "sysctl -qw net.ipv6.conf.vb.accept_dad=0 net.ipv6.conf.vb.addr_gen_mode=1 "
-			    "net.ipv6.conf.vb.disable_ipv6=0"))
-		return 1;
-	wire = wire_open(SIDE_A, ETH_P_ALL);
-	forger = wire_open(SIDE_B, 0);
-	return wire < 0 || forger < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (wire >= 0) {
-		close(wire);
-		close(forger);
-	}
-	return 0;
-}
-
-static int clean_up(void **state)
-{
-	(void)state;
-	node_down(&b);
-	node_down(&a);
-	return 0;
-}
 
 static void init_v6(struct node *node, unsigned side, uint8_t priority)
 {
 	node_init(node, side, priority);
 	node->conf[0] = plain_conf_v6(side, priority);
-}
-
-static void single_up(void)
-{
-	wire_skip(wire);
-	assert_true(node_up(&a));
-	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
-}
-
-static void send_frame(const uint8_t *frame, size_t len)
-{
-	assert_int_equal(send(forger, frame, len, 0), (ssize_t)len);
 }
 
 /* ---- what frames are ---- */
@@ -485,5 +433,5 @@ static const struct CMUnitTest cases[] = {
 
 int main(void)
 {
-	return cmocka_run_group_tests(cases, setup, teardown);
+	return cmocka_run_group_tests(cases, lab_setup_ipv6, lab_teardown);
 }
