@@ -219,6 +219,8 @@ write_files() {
 	printf 'net.ipv6.conf.%s.%s = 0\n' all accept_ra default accept_ra all router_solicitations >"$tree/etc/sysctl.d/10-lab.conf"
 	# what udev, which is not there, would have allowed
 	mkdir -p "$tree/etc/tmpfiles.d" && echo 'z /dev/net/tun 0666' >"$tree/etc/tmpfiles.d/lab.conf"
+	# Debian's of this name empties /tmp at boot, where the tree may be.
+	echo 'd /tmp 1777 root root' >"$tree/etc/tmpfiles.d/tmp.conf"
 	unit "$tree" lab-network.service <<-END
 		[Unit]
 		DefaultDependencies=no
