@@ -104,7 +104,7 @@ bench: all $(BENCHES)
 drills: all
 	$(Q)lab/drills
 
-# Advertisements while a data core is saturated.
+# Advertisements while every data core is saturated.
 steady: all
 	$(Q)TANDEM_BUILD=$(B) tests/bench/steady
 
