@@ -2,12 +2,9 @@
 /*
  * hello.c - what the two nodes tell each other, and what is made of it. Contract in hello.h.
  *
- * A beat of 100 ms says how we are by every path, and judges: conditions are about time, so they are judged by the beat and
- * not by what comes in. What comes in goes through the box of its path (hellobox.c), which lets nothing pass that the
- * peer did not just write; then the last message is simply replaced.
- *
- * A flood costs little: a path reads so many datagrams in a beat, then its socket rests until the next and the kernel drops
- * what its small buffer cannot take.
+ * A beat of 100 ms says how we are by every path, and judges: conditions are about time, so they are judged by the beat
+ * and not by what comes in. What comes in has gone through the box of its path (hellopath.c), which lets nothing pass that
+ * the peer did not just write; then the last message is simply replaced.
  *
  * The second path's word goes on to the VRRP thread as two times: when the peer sent its last advertisement as a healthy
  * Active, by our clock, and until when that counts. Both are bounded by what our own datagram that it echoes proves,
@@ -21,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/health.h"
@@ -29,54 +25,24 @@
 #include "base/loop.h"
 #include "node/config.h"
 #include "node/hellokey.h"
-#include "node/hellosocket.h"
+#include "node/hellomac.h"
+#include "node/hellopath.h"
 #include "node/macprobe.h"
 #include "node/vrrp.h"
 
 #define MS ((uint64_t)CLOCK_NS_PER_MS)
 
 enum {
-	READS_PER_TURN = 32,
-	READS_PER_BEAT = 200,		/* ten would do */
 	PATIENCE_MS = 3000,		/* after the start, before a silent peer is one */
-	REOPEN_MS = 5000,		/* a silent path: the route may have changed */
 	ECHO_HOLDS_MS = 500,		/* what the second path said of our datagram's time cannot count longer */
-	PROBE_MS = 2000,		/* between numbers for our virtual MAC */
-	PROBE_TRIES = 3,		/* frames of one number */
-	LOG_MS = 10000,
 	FALL = 3, FALL_SLOW = 10, FALL_DEAF = 2,
 	SECOND = 1,			/* index of the second path */
 };
 
-struct path {
-	struct hello *hello;
-	unsigned index;
-	struct endpoint peer;
-	char interface[IF_NAMESIZE];
-	struct loop_fd io;		/* fd -1: not open */
-	uint64_t opened_ns;		/* last try */
-	char trouble[64];
-	struct hello_box box;
-	uint64_t heard_ns;		/* something accepted, or of a version that cannot pair; 0 = never */
-	uint64_t deaf_ns;		/* the peer spoke and did not know us */
-	unsigned reads;			/* left of this beat */
-	uint64_t sent, send_errors;
-	uint64_t counts[HELLO_VERDICT_COUNT];
-	uint32_t lost;			/* as the socket told last */
-	struct log_limit reject_log[HELLO_VERDICT_COUNT];
-	struct health_condition *condition;
-};
-
 struct router {
 	unsigned twin;			/* how many before it have the same family and VRID */
-	struct macprobe *probe;		/* of its interface, shared; NULL: no virtual MAC, or no socket */
-	uint64_t wanted, wanted_ns;	/* number asked for as Active; 0 = none */
-	bool came, peer_sent;
-	uint64_t probed;		/* number sent as Backup */
-	unsigned tries;
-	enum hello_reach reach;
-	uint64_t probes_sent, probes_seen, probes_missed;
-	struct health_condition *deaf, *lan;
+	struct hello_mac mac;
+	struct health_condition *lan;
 };
 
 struct hello {
@@ -85,7 +51,8 @@ struct hello {
 	struct loop_timer beat;
 	uint64_t started_ns;
 	unsigned n_paths, n_routers;
-	struct path path[HELLO_PATHS];
+	struct hello_path path[HELLO_PATHS];
+	struct health_condition *path_alive[HELLO_PATHS];	/* none of a single path */
 	struct router router[VRRP_ROUTERS_MAX];
 	struct macprobe *probe[VRRP_ROUTERS_MAX];	/* at the first router of each interface */
 	uint64_t part[CONFHASH_COUNT];
@@ -99,27 +66,16 @@ struct hello {
 	struct hello_prelude unpaired;	/* of a version that cannot pair */
 	uint64_t unpaired_ns;
 	struct health_condition *peer, *version, *config, *clock;
-	uint8_t datagram[HELLO_DATAGRAM_MAX + 1];	/* one octet more shows what is too long */
 };
 
 _Static_assert((int)CONFHASH_COUNT <= (int)HELLO_PARTS_MAX, "a number for each part");
 _Static_assert((int)VRRP_GROUP_MAX == (int)HELLO_GROUP_MAX, "so does its name");
 _Static_assert((int)VRRP_ROUTERS_MAX <= (int)HELLO_ROUTERS_MAX, "all routers fit");
 
-static bool is_within(uint64_t then_ns, uint64_t ms, uint64_t now_ns)
-{
-	return then_ns && (now_ns <= then_ns || now_ns - then_ns <= ms * MS);
-}
-
-static bool is_alive(const struct path *path, uint64_t now_ns)
-{
-	return is_within(path->heard_ns, HELLO_SILENT_MS, now_ns);
-}
-
 /* Is there a message, and is it of now? */
 static bool knows_peer(const struct hello *h, uint64_t now_ns)
 {
-	return h->has_message && is_within(h->message_ns, HELLO_SILENT_MS, now_ns);
+	return h->has_message && hello_is_within(h->message_ns, HELLO_SILENT_MS, now_ns);
 }
 
 /* ---- virtual routers, ours and the peer's ---- */
@@ -175,8 +131,8 @@ static void fill_router(const struct hello *h, unsigned i, struct hello_router *
 		.effective = status.effective_priority,
 		.interval_cs = conf->interval_cs,
 		.advert_age_ms = advert_age_ms(h, i, &status),
-		.wanted = h->router[i].wanted,
-		.probed = h->router[i].probed,
+		.wanted = h->router[i].mac.wanted,
+		.probed = h->router[i].mac.probed,
 	};
 	memcpy(out->group, conf->group, sizeof(out->group));
 }
@@ -223,20 +179,6 @@ static void fill_message(const struct hello *h, struct hello_message *m)
 	add_conditions(h, HEALTH_NOTICE, m);
 }
 
-static void say(struct path *path, struct hello_message *message, uint64_t now_ns)
-{
-	struct hello *h = path->hello;
-	size_t len;
-
-	if (path->io.fd < 0)
-		return;
-	len = hello_box_seal(&path->box, message, now_ns, h->datagram);
-	if (hellosocket_send(path->io.fd, h->datagram, len))
-		path->send_errors++;
-	else
-		path->sent++;
-}
-
 /* ---- what we hear ---- */
 
 /* By the clock of our datagram that the message echoes: it was written after that. */
@@ -256,197 +198,41 @@ static void tell_router(struct hello *h, unsigned i, uint64_t heard_ns, uint64_t
 	node_vrrp_second(h->parts.vrrp, i, &second);
 }
 
-/* The peer's virtual MAC is to be sent a number: a few times, in case one is lost. */
-static void probe_peer(struct hello *h, unsigned i)
+static bool is_active(const struct hello *h, unsigned i)
 {
-	const struct hello_router *peer = find_peer_router(h, i);
-	struct router *router = &h->router[i];
 	struct vrrp_status status;
-	uint8_t mac[6];
 
-	if (!router->probe || !peer || !peer->wanted || peer->state != VRRP_ACTIVE)
-		return;
 	node_vrrp_status(h->parts.vrrp, i, &status);
-	if (status.state == VRRP_ACTIVE || (peer->wanted == router->probed && router->tries == PROBE_TRIES))
-		return;
-	if (peer->wanted != router->probed)
-		router->tries = 0;
-	vrrp_virtual_mac(peer->vrid, peer->family == 6, mac);
-	if (macprobe_send(router->probe, mac, peer->wanted))
-		return;
-	router->probed = peer->wanted;
-	router->tries++;
-	router->probes_sent++;
+	return status.state == VRRP_ACTIVE;
 }
 
-static void note_answer(struct hello *h, unsigned i)
+static void take_message(struct hello *h, bool by_second, const struct hello_times *times)
 {
-	const struct hello_router *peer = find_peer_router(h, i);
-	struct router *router = &h->router[i];
-
-	if (peer && router->wanted && peer->probed == router->wanted)
-		router->peer_sent = true;
-}
-
-static void take_message(struct path *path, uint64_t age_ns, uint64_t echo_ns, uint64_t now_ns)
-{
-	struct hello *h = path->hello;
-	uint64_t heard_ns = age_ns < now_ns ? now_ns - age_ns : now_ns;
+	uint64_t heard_ns = times->age_ns < times->now_ns ? times->now_ns - times->age_ns : times->now_ns;
 
 	h->has_message = true;
-	h->message_ns = now_ns;
-	h->skew_ns = (int64_t)(h->message.wall_ns - (clock_wall_ns() - age_ns));
+	h->message_ns = times->now_ns;
+	h->skew_ns = (int64_t)(h->message.wall_ns - (clock_wall_ns() - times->age_ns));
 	for (unsigned i = 0; i < h->n_routers; i++) {
-		if (path->index == SECOND)
-			tell_router(h, i, heard_ns, echo_ns);
-		probe_peer(h, i);
-		note_answer(h, i);
+		if (by_second)
+			tell_router(h, i, heard_ns, times->echo_ns);
+		hello_mac_hear(&h->router[i].mac, find_peer_router(h, i), is_active(h, i));
 	}
 }
 
-static void log_session(const struct path *path, const struct hello_message *m)
+static void on_message(struct hello_path *path, enum hello_verdict verdict, const struct hello_message *message,
+		       const struct hello_times *times)
 {
-	char address[ADDR_TEXT_MAX];
+	struct hello *h = path->context;
 
-	log_info("peer: %s at %s is there, tandemd %s", m->name,
-		 addr_format(&path->peer.addr, address, sizeof(address)), m->prelude.program);
-}
-
-static void log_reject(struct path *path, enum hello_verdict verdict, uint64_t now_ns)
-{
-	char address[ENDPOINT_TEXT_MAX];
-	uint32_t held_back;
-
-	if (log_limit_pass(&path->reject_log[verdict], now_ns, LOG_MS * MS, &held_back))
-		log_warning("peer: datagram from %s rejected: %s (%u more not logged)",
-			    endpoint_format(&path->peer, address, sizeof(address)), hello_verdict_help(verdict),
-			    held_back);
-}
-
-/* One that starts, or that does not hear us, is no cause for alarm: the conditions tell. */
-static bool is_alarming(enum hello_verdict verdict)
-{
-	return verdict != HELLO_ACCEPTED && verdict != HELLO_UNPROVEN && verdict != HELLO_STALE &&
-	       verdict != HELLO_UNPAIRED;
-}
-
-static void hear(struct path *path, size_t len, uint64_t age_ns, uint64_t now_ns)
-{
-	struct hello *h = path->hello;
-	uint64_t echo_ns = 0, sessions = path->box.sessions;
-	struct hello_message message;
-	enum hello_verdict verdict = hello_box_open(&path->box, h->datagram, len, now_ns, &message, &echo_ns);
-
-	path->counts[verdict]++;
-	if (verdict == HELLO_ACCEPTED || verdict == HELLO_UNPAIRED)
-		path->heard_ns = now_ns;
-	if (verdict == HELLO_UNPROVEN || verdict == HELLO_STALE)
-		path->deaf_ns = now_ns;
 	if (verdict == HELLO_UNPAIRED) {
-		h->unpaired = message.prelude;
-		h->unpaired_ns = now_ns;
-	} else if (verdict == HELLO_ACCEPTED) {
-		h->message = message;
-		h->unpaired_ns = 0;
-		if (path->box.sessions != sessions)
-			log_session(path, &message);
-		take_message(path, age_ns, echo_ns, now_ns);
-	}
-	if (is_alarming(verdict))
-		log_reject(path, verdict, now_ns);
-}
-
-static void count_lost(struct path *path, uint32_t lost, uint64_t now_ns)
-{
-	if (lost == path->lost)
-		return;
-	path->counts[HELLO_LIMITED] += lost - path->lost;
-	path->lost = lost;
-	log_reject(path, HELLO_LIMITED, now_ns);
-}
-
-static void rest(struct path *path)
-{
-	loop_fd_remove(path->hello->parts.loop, &path->io);
-}
-
-static void on_io(struct loop_fd *self, uint32_t events)
-{
-	struct path *path = (struct path *)((char *)self - offsetof(struct path, io));
-	struct hello *h = path->hello;
-	uint64_t now_ns = clock_mono_ns(), age_ns;
-
-	(void)events;
-	for (unsigned i = 0; i < READS_PER_TURN; i++) {
-		uint32_t lost = path->lost;
-		ssize_t n;
-
-		if (!path->reads) {
-			rest(path);
-			return;
-		}
-		n = hellosocket_receive(self->fd, h->datagram, sizeof(h->datagram), &age_ns, &lost);
-		if (n == -EAGAIN)
-			return;
-		path->reads--;
-		if (n < 0)
-			continue;	/* an ICMP error for what was sent */
-		count_lost(path, lost, now_ns);
-		hear(path, (size_t)n, age_ns, now_ns);
-	}
-}
-
-/* ---- paths ---- */
-
-static void close_path(struct path *path)
-{
-	if (path->io.added)
-		loop_fd_remove(path->hello->parts.loop, &path->io);
-	if (path->io.fd >= 0)
-		hellosocket_close(path->io.fd);
-	path->io.fd = -1;
-}
-
-static void open_path(struct path *path, uint64_t now_ns)
-{
-	int fd = hellosocket_open(&path->peer, path->interface);
-
-	path->opened_ns = now_ns;
-	path->lost = 0;
-	path->trouble[0] = '\0';
-	if (fd < 0) {
-		snprintf(path->trouble, sizeof(path->trouble), "%s", strerror(-fd));
+		h->unpaired = message->prelude;
+		h->unpaired_ns = times->now_ns;
 		return;
 	}
-	path->io = (struct loop_fd){ .fd = fd, .on_ready = on_io };
-}
-
-/* A socket keeps the source address that the route gave it when it was opened. */
-static void keep_open(struct path *path, uint64_t now_ns)
-{
-	bool is_due = now_ns - path->opened_ns >= (path->io.fd < 0 ? HELLO_SILENT_MS : REOPEN_MS) * MS;
-
-	if (!is_alive(path, now_ns) && is_due) {
-		close_path(path);
-		open_path(path, now_ns);
-	}
-	path->reads = READS_PER_BEAT;
-	if (path->io.fd >= 0 && !path->io.added && loop_fd_add(path->hello->parts.loop, &path->io, EPOLLIN))
-		close_path(path);
-}
-
-static void init_path(struct hello *h, unsigned index, const struct addr *address, uint32_t port,
-		      const char *interface, const uint8_t key[HELLO_KEY], const uint8_t session[HELLO_SESSION])
-{
-	struct path *path = &h->path[index];
-
-	path->hello = h;
-	path->index = index;
-	path->peer = (struct endpoint){ *address, (uint16_t)port };
-	snprintf(path->interface, sizeof(path->interface), "%s", interface);
-	path->io.fd = -1;
-	hello_box_init(&path->box, key, (uint8_t)index, session);
-	h->n_paths++;
+	h->message = *message;
+	h->unpaired_ns = 0;
+	take_message(h, path->index == SECOND, times);
 }
 
 /* ---- judging ---- */
@@ -464,38 +250,28 @@ static const char *peer_name(const struct hello *h, char *text, size_t size)
 	return addr_format(&h->path[0].peer.addr, text, size);
 }
 
-/* What can be said of a path that is silent. */
-static const char *why_silent(const struct path *path, uint64_t now_ns)
-{
-	if (path->trouble[0])
-		return path->trouble;
-	if (is_within(path->deaf_ns, HELLO_SILENT_MS, now_ns))
-		return "its datagrams come, ours do not reach it";
-	return path->heard_ns ? "it has fallen silent" : "nothing was ever heard";
-}
-
 static void judge_paths(struct hello *h, uint64_t now_ns)
 {
 	char cause[HEALTH_CAUSE_MAX], address[ADDR_TEXT_MAX];
 	bool alive = false, patient = now_ns - h->started_ns < PATIENCE_MS * MS;
 
 	for (unsigned i = 0; i < h->n_paths; i++)
-		alive |= is_alive(&h->path[i], now_ns);
+		alive |= hello_path_is_alive(&h->path[i], now_ns);
 	if (alive != h->alive)
 		h->since_ns = now_ns;
 	h->alive = alive;
 	snprintf(cause, sizeof(cause), "%s: %s", peer_name(h, address, sizeof(address)),
-		 why_silent(&h->path[0], now_ns));
+		 hello_path_why_silent(&h->path[0], now_ns));
 	judge(h, h->peer, alive || patient, cause, now_ns);
 	for (unsigned i = 0; i < h->n_paths; i++)
-		judge(h, h->path[i].condition, is_alive(&h->path[i], now_ns) || !alive || patient,
-		      why_silent(&h->path[i], now_ns), now_ns);
+		judge(h, h->path_alive[i], hello_path_is_alive(&h->path[i], now_ns) || !alive || patient,
+		      hello_path_why_silent(&h->path[i], now_ns), now_ns);
 }
 
 static void judge_version(struct hello *h, uint64_t now_ns)
 {
 	const struct hello_prelude *p = &h->unpaired;
-	bool bad = is_within(h->unpaired_ns, HELLO_SILENT_MS, now_ns);
+	bool bad = hello_is_within(h->unpaired_ns, HELLO_SILENT_MS, now_ns);
 	char cause[HEALTH_CAUSE_MAX];
 
 	snprintf(cause, sizeof(cause), "tandemd %s speaks version %u and needs %u; " TANDEM_VERSION " speaks %d and needs %d",
@@ -560,7 +336,7 @@ static void judge_peer(struct hello *h, uint64_t now_ns)
 
 static void judge_lan(struct hello *h, unsigned i, const struct vrrp_status *status, uint64_t now_ns)
 {
-	bool is_new = h->has_message && is_within(h->message_ns, HELLO_STALE_MS, now_ns);
+	bool is_new = h->has_message && hello_is_within(h->message_ns, HELLO_STALE_MS, now_ns);
 	const struct hello_router *peer = is_new ? find_peer_router(h, i) : NULL;
 	bool both = peer && status->state == VRRP_ACTIVE && peer->state == VRRP_ACTIVE;
 	char cause[HEALTH_CAUSE_MAX];
@@ -573,52 +349,12 @@ static void judge_lan(struct hello *h, unsigned i, const struct vrrp_status *sta
 	judge(h, h->router[i].lan, !both && !status->held, cause, now_ns);
 }
 
-/* ---- does our virtual MAC hear? ---- */
-
-static void ask_for_number(struct router *router, uint64_t now_ns)
-{
-	randombytes_buf(&router->wanted, sizeof(router->wanted));
-	router->wanted |= 1;		/* 0 is none */
-	router->wanted_ns = now_ns;
-	router->came = router->peer_sent = false;
-}
-
-/* A number that the peer has sent and that did not come is missed; one that it has not sent says nothing. */
-static void judge_number(struct hello *h, struct router *router, uint64_t now_ns)
-{
-	if (!router->came && !router->peer_sent)
-		return;
-	router->reach = router->came ? HELLO_REACH_ARRIVES : HELLO_REACH_DEAF;
-	router->probes_seen += router->came;
-	router->probes_missed += !router->came;
-	judge(h, router->deaf, router->came, "frames from the other node to the virtual MAC do not arrive: look at the "
-	      "switch, or take virtual_mac = false on both", now_ns);
-}
-
-static void judge_reach(struct hello *h, unsigned i, const struct vrrp_status *status, uint64_t now_ns)
-{
-	struct router *router = &h->router[i];
-	bool asks = router->probe && status->state == VRRP_ACTIVE && knows_peer(h, now_ns);
-
-	if (!asks) {
-		router->wanted = 0;
-		router->reach = HELLO_REACH_UNKNOWN;
-		judge(h, router->deaf, true, NULL, now_ns);
-	} else if (!router->wanted) {
-		ask_for_number(router, now_ns);
-	} else if (now_ns - router->wanted_ns >= PROBE_MS * MS) {
-		judge_number(h, router, now_ns);
-		ask_for_number(router, now_ns);
-	}
-}
-
 static void on_number(void *context, uint64_t number)
 {
 	struct hello *h = context;
 
 	for (unsigned i = 0; i < h->n_routers; i++)
-		if (h->router[i].wanted && h->router[i].wanted == number)
-			h->router[i].came = true;
+		hello_mac_note(&h->router[i].mac, number);
 }
 
 static void judge_routers(struct hello *h, uint64_t now_ns)
@@ -628,7 +364,8 @@ static void judge_routers(struct hello *h, uint64_t now_ns)
 
 		node_vrrp_status(h->parts.vrrp, i, &status);
 		judge_lan(h, i, &status, now_ns);
-		judge_reach(h, i, &status, now_ns);
+		hello_mac_judge(&h->router[i].mac, h->parts.health,
+				status.state == VRRP_ACTIVE && knows_peer(h, now_ns), now_ns);
 	}
 }
 
@@ -638,12 +375,12 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 	struct hello_message message;
 
 	for (unsigned i = 0; i < h->n_paths; i++)
-		keep_open(&h->path[i], now_ns);
+		hello_path_keep_open(&h->path[i], now_ns);
 	judge_peer(h, now_ns);
 	judge_routers(h, now_ns);
 	fill_message(h, &message);
 	for (unsigned i = 0; i < h->n_paths; i++)
-		say(&h->path[i], &message, now_ns);
+		hello_path_say(&h->path[i], &message, now_ns);
 	loop_timer_start(h->parts.loop, timer, now_ns + HELLO_INTERVAL_MS * MS);
 }
 
@@ -666,7 +403,7 @@ static void add_peer_conditions(struct hello *h)
 	h->config = watch(h, FALL, "%s", "peer-config");
 	h->clock = watch(h, FALL_SLOW, "%s", "peer-clock");
 	for (unsigned i = 0; i < h->n_paths && h->n_paths > 1; i++)
-		h->path[i].condition = watch(h, FALL, "peer-path:%s",
+		h->path_alive[i] = watch(h, FALL, "peer-path:%s",
 					     addr_format(&h->path[i].peer.addr, address, sizeof(address)));
 }
 
@@ -697,9 +434,24 @@ static void add_router(struct hello *h, unsigned i)
 	router->lan = watch(h, FALL_SLOW, "lan:%s", name);
 	if (!conf->virtual_mac)
 		return;
-	router->probe = open_probe(h, i);
-	if (router->probe)
-		router->deaf = watch(h, FALL_DEAF, "virtual-mac-deaf:%s", name);
+	router->mac.probe = open_probe(h, i);
+	if (router->mac.probe)
+		router->mac.deaf = watch(h, FALL_DEAF, "virtual-mac-deaf:%s", name);
+}
+
+static void init_path(struct hello *h, unsigned index, const struct addr *address, uint32_t port,
+		      const char *interface, const uint8_t key[HELLO_KEY], const uint8_t session[HELLO_SESSION])
+{
+	struct hello_path *path = &h->path[index];
+
+	path->loop = h->parts.loop;
+	path->on_message = on_message;
+	path->context = h;
+	path->index = index;
+	path->peer = (struct endpoint){ *address, (uint16_t)port };
+	snprintf(path->interface, sizeof(path->interface), "%s", interface);
+	hello_path_init(path, key, session);
+	h->n_paths++;
 }
 
 static int init_paths(struct hello *h, const struct config_peer *peer, char *error, size_t size)
@@ -744,7 +496,7 @@ int hello_open(struct hello **result, const struct hello_parts *parts, const str
 		add_router(h, i);
 	hello_adopt(h, config);
 	for (unsigned i = 0; i < h->n_paths; i++)
-		open_path(&h->path[i], h->started_ns);
+		hello_path_open(&h->path[i], h->started_ns);
 	h->beat.on_due = on_beat;
 	loop_timer_start(parts->loop, &h->beat, h->started_ns);
 	*result = h;
@@ -758,7 +510,7 @@ void hello_close(struct hello *h)
 	if (h->beat.on_due)
 		loop_timer_stop(h->parts.loop, &h->beat);
 	for (unsigned i = 0; i < h->n_paths; i++)
-		close_path(&h->path[i]);
+		hello_path_close(&h->path[i]);
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
 		macprobe_close(h->probe[i]);
 	sodium_memzero(h, sizeof(*h));
@@ -783,20 +535,20 @@ void hello_status(const struct hello *h, struct hello_status *s)
 		.alive = h->alive,
 		.since_ns = h->since_ns,
 		.message = h->has_message ? &h->message : NULL,
-		.unpaired = is_within(h->unpaired_ns, HELLO_SILENT_MS, now_ns) ? &h->unpaired : NULL,
+		.unpaired = hello_is_within(h->unpaired_ns, HELLO_SILENT_MS, now_ns) ? &h->unpaired : NULL,
 		.skew_ns = h->skew_ns,
 		.compared = h->has_message && is_comparable(h),
 		.paths = h->n_paths,
 	};
 	s->differ = s->compared ? differing_parts(h) : 0;
 	for (unsigned i = 0; i < h->n_paths; i++) {
-		const struct path *path = &h->path[i];
+		const struct hello_path *path = &h->path[i];
 
 		s->path[i] = (struct hello_path_status){
 			.name = names[i],
 			.peer = path->peer,
 			.interface = path->interface,
-			.alive = is_alive(path, now_ns),
+			.alive = hello_path_is_alive(path, now_ns),
 			.trouble = path->trouble,
 			.heard_ns = path->heard_ns,
 			.sent = path->sent,
@@ -811,13 +563,13 @@ void hello_status(const struct hello *h, struct hello_status *s)
 
 void hello_router_status(const struct hello *h, unsigned i, struct hello_router_status *s)
 {
-	const struct router *router = &h->router[i];
+	const struct hello_mac *mac = &h->router[i].mac;
 
 	*s = (struct hello_router_status){
 		.peer = knows_peer(h, clock_mono_ns()) ? find_peer_router(h, i) : NULL,
-		.reach = router->reach,
-		.probes_sent = router->probes_sent,
-		.probes_seen = router->probes_seen,
-		.probes_missed = router->probes_missed,
+		.reach = mac->reach,
+		.probes_sent = mac->probes_sent,
+		.probes_seen = mac->probes_seen,
+		.probes_missed = mac->probes_missed,
 	};
 }

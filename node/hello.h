@@ -23,6 +23,7 @@
 #include "base/addr.h"
 #include "node/confhash.h"
 #include "node/hellobox.h"
+#include "node/hellomac.h"
 
 struct config;
 struct health;
@@ -33,7 +34,6 @@ struct node_vrrp;
 enum {
 	HELLO_INTERVAL_MS = 100,
 	HELLO_STALE_MS = 300,		/* what the second path said counts no longer */
-	HELLO_SILENT_MS = 1000,
 	HELLO_PATHS = 2,
 };
 
@@ -75,7 +75,7 @@ struct hello_path_status {
 /* What is known of one of our virtual routers by the peer. */
 struct hello_router_status {
 	const struct hello_router *peer;	/* NULL: it has no such one, or is silent */
-	enum hello_reach { HELLO_REACH_UNKNOWN, HELLO_REACH_ARRIVES, HELLO_REACH_DEAF } reach;	/* of our virtual MAC */
+	enum hello_reach reach;		/* of our virtual MAC */
 	uint64_t probes_sent, probes_seen, probes_missed;
 };
 

@@ -23,7 +23,7 @@
 
 #define MS ((uint64_t)CLOCK_NS_PER_MS)
 
-enum { WAITING = 4000, LONGEST = 2048 };
+enum { WAITING = 400, LONGEST = 2048 };
 
 struct datagram {
 	uint8_t octets[LONGEST];
@@ -36,9 +36,8 @@ static struct {
 	struct datagram *waits[2];
 	unsigned n_waits[2], taken[2];
 	uint64_t age_ns;
-	uint32_t lost;
 	struct datagram sent[2];
-	unsigned sends[2], opens, reads;
+	unsigned sends[2], opens;
 	int open_err, fd[2];
 	/* our virtual routers */
 	unsigned n;
@@ -136,8 +135,7 @@ ssize_t hellosocket_receive(int fd, uint8_t *datagram, size_t size, uint64_t *ag
 	assert_true(d->len <= size);
 	memcpy(datagram, d->octets, d->len);
 	*age_ns = world.age_ns;
-	*lost = world.lost;
-	world.reads++;
+	(void)lost;
 	return (ssize_t)d->len;
 }
 
@@ -762,18 +760,6 @@ static void deaf_virtual_mac(void **state)
 	assert_int_equal(peer.heard.router[0].wanted, 0);
 }
 
-static void peer_that_sends_no_number(void **state)
-{
-	(void)state;
-	add_vrrp();
-	world.status[0].state = VRRP_ACTIVE;
-	open_hello();
-	beats(100);
-	assert_int_equal(reach(), HELLO_REACH_UNKNOWN);
-	assert_false(failed("virtual-mac-deaf:eth0/51"));
-	assert_int_equal(world.probes, 0);
-}
-
 static void asked_for_a_number(void **state)
 {
 	static const uint8_t mac[6] = { 0, 0, 0x5e, 0, 1, 51 };
@@ -798,68 +784,6 @@ static void asked_for_a_number(void **state)
 	world.status[0].state = VRRP_ACTIVE;
 	beats(10);
 	assert_int_equal(world.probes, 6);
-}
-
-/* ---- bad input ---- */
-
-static void flood(void **state)
-{
-	unsigned reads;
-
-	(void)state;
-	open_hello();
-	beats(5);
-	for (unsigned i = 0; i < 3000; i++) {
-		struct datagram *d = queue(0);
-
-		memset(d->octets, 'T', 100);
-		d->len = 100;
-	}
-	reads = world.reads;
-	for (unsigned i = 0; i < 200; i++)
-		assert_int_equal(loop_turn(&loop, 0), 0);
-	assert_int_equal(world.reads - reads, 199);	/* one was read in this beat before */
-	assert_int_equal(status_now().path[0].counts[HELLO_FOREIGN], 199);
-	beats(1);
-	assert_in_range(world.reads - reads, 200, 399);
-	/* what the kernel had no room for is counted as well */
-	world.lost = 55;
-	beats(20);
-	assert_int_equal(status_now().path[0].counts[HELLO_LIMITED], 55);
-	world.lost = 60;
-	beats(1);
-	assert_int_equal(status_now().path[0].counts[HELLO_LIMITED], 60);
-	assert_true(status_now().alive);
-}
-
-static void bad_datagrams(void **state)
-{
-	static const struct { size_t len; uint8_t octet; enum hello_verdict verdict; } odd[] = {
-		{ 0, 0, HELLO_LENGTH }, { 20, 'T', HELLO_LENGTH }, { 100, 'x', HELLO_FOREIGN },
-	};
-
-	(void)state;
-	open_hello();
-	beats(5);
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		uint64_t before = status_now().path[0].counts[odd[i].verdict];
-		struct datagram *d = queue(0);
-
-		memset(d->octets, odd[i].octet, sizeof(d->octets));
-		d->len = odd[i].len;
-		turn();
-		assert_int_equal(status_now().path[0].counts[odd[i].verdict], before + 1);
-	}
-	/* the peer's own, twice, and changed */
-	peer_say(0);
-	world.waits[0][1] = world.waits[0][0];
-	world.waits[0][2] = world.waits[0][0];
-	world.waits[0][2].octets[60] ^= 1;
-	world.n_waits[0] = 3;
-	turn();
-	assert_int_equal(status_now().path[0].counts[HELLO_REPLAY], 1);
-	assert_int_equal(status_now().path[0].counts[HELLO_FORGED], 1);
-	assert_true(status_now().alive);
 }
 
 static void secret_that_others_read(void **state)
@@ -893,10 +817,7 @@ static const struct CMUnitTest cases[] = {
 	FRESH("V182 the first path alone tells nothing", first_path_alone_tells_nothing),
 	FRESH("V182 a LAN that is faulty is named, on a Backup that waits and with two Actives", faulty_lan),
 	FRESH("a virtual MAC that does not hear, and hears again", deaf_virtual_mac),
-	FRESH("a peer that sends no number proves nothing", peer_that_sends_no_number),
 	FRESH("a Backup that is asked sends three frames to the virtual MAC, and says so", asked_for_a_number),
-	FRESH("D232 a flood is read in bounds, the rest is counted, and the peer is heard again", flood),
-	FRESH("D232 odd, replayed and forged datagrams are counted by reason", bad_datagrams),
 	FRESH("a secret that cannot be used ends the start, with its place", secret_that_others_read),
 };
 
