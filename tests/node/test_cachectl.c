@@ -3,6 +3,11 @@
  * test_cachectl.c - survey, find, purge and dump of a real cache, asked over a real control socket. Daemon and client
  * take turns in one thread; the workers are two readers of the epoch that the cases move.
  */
+#define clock_mono_ns real_mono_ns
+#include "base/clock.c"		/* instead of the library's */
+#undef clock_mono_ns
+uint64_t clock_mono_ns(void);
+
 #include "tests/tap.h"
 
 #include <errno.h>
@@ -14,7 +19,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/counters.h"
 #include "dataplane/cache.h"
 #include "dataplane/ttl.h"
@@ -31,7 +35,15 @@ static struct pool auth = { .name = "auth", .kind = POOL_AUTHORITATIVE, .cache =
 static struct pool rec = { .name = "rec", .kind = POOL_RECURSIVE, .cache = { .enabled = true } };
 static char directory[64], path[108];
 static char answer[ANSWER_MAX];
-static uint64_t began_ns, slowest_ns;
+static uint64_t began_ns;
+/* Where a machine's time would judge the machine: every look at the clock moves it on by look_ns. 0: it is the real one. */
+static uint64_t look_ns, pretended_ns;
+static uint64_t slowest_ns;	/* the longest turn of the loop by that clock */
+
+uint64_t clock_mono_ns(void)
+{
+	return look_ns ? pretended_ns += look_ns : real_mono_ns();
+}
 
 /* ---- the cache ---- */
 
@@ -103,22 +115,13 @@ static void on_request(void *context, struct control_client *client, const json_
 	cachectl_run(context, client, request);
 }
 
-/* Also how long the longest turn took: on the thread's own clock, because the machine has other work. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static void turn(void)
 {
-	uint64_t before_ns = cpu_ns();
+	uint64_t before_ns = pretended_ns;
 
 	assert_int_equal(loop_turn(&node.loop, 1), 0);
-	if (cpu_ns() - before_ns > slowest_ns)
-		slowest_ns = cpu_ns() - before_ns;
+	if (pretended_ns - before_ns > slowest_ns)
+		slowest_ns = pretended_ns - before_ns;
 }
 
 static int begin(const char *request)
@@ -194,7 +197,7 @@ static int open_node(void **unused)
 	name_hash_init_fixed();
 	memset(&node, 0, sizeof(node));
 	began_ns = clock_mono_ns();
-	slowest_ns = 0;
+	look_ns = 0;
 	epoch_init(&node.shared.epoch);
 	auth.id = (uint16_t)pool_registry_id(&node.registry, auth.name);
 	rec.id = (uint16_t)pool_registry_id(&node.registry, rec.name);
@@ -456,6 +459,8 @@ static void test_slices(void **unused)
 
 	(void)unused;
 	keep_many(MANY);
+	pretended_ns = clock_mono_ns();
+	look_ns = CLOCK_NS_PER_MS / 20;
 	slowest_ns = 0;
 	assert_int_equal(number("{\"command\":\"cache\"}", "entries"), entries());
 	end(begin("{\"command\":\"cache\",\"action\":\"dump\"}"));
@@ -463,9 +468,7 @@ static void test_slices(void **unused)
 	assert_non_null(strstr(answer, wanted));
 	assert_int_equal(number("{\"command\":\"cache\",\"action\":\"purge\",\"name\":\"many.test\",\"suffix\":true}",
 				"removed"), MANY);
-#ifndef __SANITIZE_ADDRESS__
-	assert_in_range(slowest_ns, 0, 5 * CLOCK_NS_PER_MS);
-#endif
+	assert_in_range(slowest_ns, CLOCK_NS_PER_MS, 5 * CLOCK_NS_PER_MS);
 }
 
 /* Clients that go away, and a stop, in the middle of everything. */
