@@ -77,10 +77,14 @@ like() {                        # DESCRIPTION GOT EXTENDED-REGEX
 	report $? "$1" || diag "got:  $2"$'\n'"want: $3"
 }
 
-# within DESCRIPTION GOT MIN MAX - numbers, with fractions or not.
-within() {
-	awk -v got="$2" -v min="$3" -v max="$4" \
+# is_within GOT MIN MAX - numbers, with fractions or not.
+is_within() {
+	awk -v got="$1" -v min="$2" -v max="$3" \
 		'BEGIN { exit !(got ~ /^-?[0-9.]+$/ && got + 0 >= min + 0 && got + 0 <= max + 0) }'
+}
+
+within() {                      # DESCRIPTION GOT MIN MAX
+	is_within "$2" "$3" "$4"
 	report $? "$1" || diag "got:  $2"$'\n'"want: $3 to $4"
 }
 
