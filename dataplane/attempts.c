@@ -9,8 +9,6 @@
  */
 #include "dataplane/passes.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "dataplane/neigh.h"
 #include "dataplane/reply.h"
@@ -247,16 +245,6 @@ static void begin_anew(struct dp_worker *worker, struct dp_inflight *old)
 		dp_inflight_end(worker->inflight, query);
 		return;
 	}
-	query->hash = old->hash;
-	query->pool = old->pool;
-	query->type = old->type;
-	query->class = old->class;
-	query->name_len = old->name_len;
-	memcpy(query->name, old->name, old->name_len);
-	query->cd = old->cd;
-	query->dnssec_ok = old->dnssec_ok;
-	query->recursive = old->recursive;
-	query->exact = false;
 	dp_inflight_move_later(worker->inflight, old, query, worker->now_ns);
 	query->deadline_ns = query->first.deadline_ns;
 	dp_inflight_due(worker->inflight, query, query->deadline_ns);

@@ -25,6 +25,7 @@
 #include "dataplane/inflight.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -291,6 +292,12 @@ bool dp_inflight_has_later(const struct dp_inflight *query, uint64_t now_ns)
 	return false;
 }
 
+static void copy_key(struct dp_inflight *to, const struct dp_inflight *from)
+{
+	memcpy(to, from, offsetof(struct dp_inflight, deadline_ns));
+	memcpy(to->name, from->name, from->name_len);
+}
+
 void dp_inflight_move_later(struct dp_inflight_table *table, struct dp_inflight *from, struct dp_inflight *to,
 			    uint64_t now_ns)
 {
@@ -306,6 +313,7 @@ void dp_inflight_move_later(struct dp_inflight_table *table, struct dp_inflight 
 		moved = waiter;
 	}
 	assert(moved);
+	copy_key(to, from);
 	to->first = *moved;
 	free_waiter(table, moved);
 }

@@ -58,7 +58,7 @@ struct dp_attempt {
 enum { DP_ATTEMPTS_MAX = 2 };
 
 struct dp_inflight {
-	/* key (D130) */
+	/* key (D130), and the name */
 	uint64_t hash;			/* dp_cache_hash() */
 	uint64_t parent;		/* dp_limit_parent(); 0: its failure counts for no name */
 	uint16_t type, class;
@@ -110,8 +110,8 @@ struct dp_waiter *dp_inflight_join(struct dp_inflight_table *table, struct dp_in
 
 /* Has the query waiters whose deadline is later than now_ns? */
 bool dp_inflight_has_later(const struct dp_inflight *query, uint64_t now_ns);
-/* Moves these to another query, which has none yet; the one with the earliest deadline becomes its first. There must be
- * some. */
+/* Moves these to another query, which has none yet and asks for the same: it gets the key. The one with the earliest
+ * deadline becomes its first. There must be some. */
 void dp_inflight_move_later(struct dp_inflight_table *table, struct dp_inflight *from, struct dp_inflight *to,
 			    uint64_t now_ns);
 

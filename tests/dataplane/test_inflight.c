@@ -4,6 +4,7 @@
  */
 #include "tests/tap.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -62,6 +63,36 @@ static void test_attempts_cleared(void **state)
 		dp_inflight_attempt(table, query, server, START_NS)->tcp = true;
 		dp_inflight_end(table, query);
 	}
+	dp_inflight_table_free(table);
+}
+
+/* Of a query that begins anew for them nothing is left of who had its slot before. */
+static void test_moved(void **state)
+{
+	struct dp_inflight_table *table = new_table(4, 4);
+	struct dp_inflight *old = dp_inflight_start(table, START_NS, START_NS + MS), *new;
+	struct dp_waiter *late;
+
+	(void)state;
+	old->hash = 77;
+	old->parent = 78;
+	old->type = 1;
+	old->class = 1;
+	old->pool = 5;
+	old->cd = true;
+	old->name_len = 3;
+	memcpy(old->name, "\1a", 3);
+	old->first.deadline_ns = START_NS + MS;
+	late = dp_inflight_join(table, old);
+	late->deadline_ns = START_NS + 9 * MS;
+	new = dp_inflight_start(table, START_NS, START_NS + 9 * MS);
+	memset(new, 0xff, offsetof(struct dp_inflight, deadline_ns));
+	assert_true(dp_inflight_has_later(old, START_NS + MS));
+	dp_inflight_move_later(table, old, new, START_NS + MS);
+	assert_memory_equal(new, old, offsetof(struct dp_inflight, deadline_ns));
+	assert_memory_equal(new->name, old->name, 3);
+	assert_int_equal(new->first.deadline_ns, START_NS + 9 * MS);
+	assert_false(dp_inflight_has_later(old, START_NS + MS));
 	dp_inflight_table_free(table);
 }
 
@@ -476,6 +507,7 @@ int main(void)
 	const struct CMUnitTest cases[] = {
 		CASE("port and id find the query and the attempt, until it ends", test_find),
 		CASE("a new query has no attempts", test_attempts_cleared),
+		CASE("who waits longer goes on with another query for the same, and nothing else is in that", test_moved),
 		CASE("an attempt that was not made is not found", test_unused_attempt),
 		CASE("a full table refuses; slots come back first freed first", test_full),
 		CASE("D083 ids over 16 bits and ports are used evenly, and not in a row", test_spread),
