@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #include "base/epoch.h"
+#include "dataplane/hugepage.h"
 
 enum {
 	SEGMENT_MAX = 256 << 10,
@@ -32,7 +33,6 @@ enum {
 
 	LOCK_TRIES_MAX = 64,
 	PAGE = 4096,
-	HUGE_PAGE = 2 << 20,
 };
 
 /* Its writer's, or under the lock while it is in a queue. */
@@ -283,23 +283,6 @@ static int lay_out(struct dp_arena *arena, const struct dp_arena_conf *conf, uin
 	return 0;
 }
 
-/* Begins at a huge page, or the first and last ones would be small. */
-static uint8_t *map_aligned(uint64_t size)
-{
-	uint64_t room = size + HUGE_PAGE;
-	uint8_t *at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *base;
-
-	if (at == MAP_FAILED)
-		return NULL;
-	base = (uint8_t *)round_up((uintptr_t)at, HUGE_PAGE);
-	if (base > at)
-		munmap(at, (size_t)(base - at));
-	if (base + size < at + room)
-		munmap(base + size, (size_t)(at + room - (base + size)));
-	return base;
-}
-
 /* madvise() takes the advice also where the administrator has ruled it out. */
 static bool huge_pages_allowed(void)
 {
@@ -331,12 +314,10 @@ static int map(struct dp_arena *arena, uint64_t now)
 {
 	int err;
 
-	arena->base = map_aligned(arena->memory);
+	arena->base = dp_huge_map(arena->memory, &arena->huge_pages);
 	if (!arena->base)
 		return -ENOMEM;
-	arena->huge_pages = !madvise(arena->base, arena->memory, MADV_HUGEPAGE) && huge_pages_allowed();
-	madvise(arena->base, arena->memory, MADV_DONTFORK);
-	madvise(arena->base, arena->memory, MADV_DONTDUMP);
+	arena->huge_pages &= huge_pages_allowed();
 	err = now ? prefault(arena->base, now) : 0;
 	if (err)
 		munmap(arena->base, arena->memory);

@@ -22,7 +22,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/mman.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +30,13 @@
 
 #include "base/clock.h"
 #include "dataplane/acl.h"
+#include "dataplane/hugepage.h"
 #include "dataplane/query.h"
 
 enum {
 	WAYS = 8,
 	TIME_BITS = 52,
 	TICK_NS_LOG2 = 5,
-	HUGE_PAGE = 2 << 20,
 	FAMILIES = 2,			/* IPv4, IPv6 */
 	V4_BITS_AT = 96,		/* where an IPv4 prefix begins in an address */
 };
@@ -279,34 +278,11 @@ uint16_t dp_limit_reply_max(const struct dp_limit_rules *rules, size_t len, uint
 
 /* ---- the table ---- */
 
-/* Reserved huge pages, else memory that may become such, as in xsk.c. Pages are zero: every bucket is full. */
-static void *map_lines(uint64_t size)
-{
-	void *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
-	uint8_t *all;
-	size_t before;
-
-	if (area == MAP_FAILED) {
-		all = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (all == MAP_FAILED)
-			return MAP_FAILED;
-		before = -(uintptr_t)all & (HUGE_PAGE - 1);
-		if (before)
-			munmap(all, before);
-		munmap(all + before + size, HUGE_PAGE - before);
-		area = all + before;
-		madvise(area, size, MADV_HUGEPAGE);
-	}
-	madvise(area, size, MADV_DONTFORK);
-	madvise(area, size, MADV_DONTDUMP);
-	return area;
-}
-
 int dp_limit_open(struct dp_limit **limit, uint64_t memory)
 {
 	struct dp_limit *new = calloc(1, sizeof(*new));
-	uint64_t size = (memory + HUGE_PAGE - 1) & ~(uint64_t)(HUGE_PAGE - 1);
+	uint64_t size = dp_huge_round(memory);
+	bool is_huge;
 	int err;
 
 	if (!new)
@@ -314,8 +290,8 @@ int dp_limit_open(struct dp_limit **limit, uint64_t memory)
 	err = getrandom(new->key, sizeof(new->key), 0) == sizeof(new->key) ? 0 : -EIO;
 	if (err)
 		goto err_free;
-	new->lines = map_lines(size);
-	err = new->lines == MAP_FAILED ? -errno : 0;
+	new->lines = dp_huge_map_reserved(size, &is_huge);	/* zero: every bucket is full */
+	err = new->lines ? 0 : -errno;
 	if (err)
 		goto err_free;
 	new->n = size / sizeof(struct line);

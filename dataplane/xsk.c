@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_xdp.h>
-#include <linux/mman.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 #include <xdp/xsk.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/hugepage.h"
 #include "dataplane/port.h"
 #include "dataplane/steer.h"
 
@@ -41,7 +41,6 @@ enum {
 	POLL_BUDGET = 64,		/* frames per turn of the card's receive loop */
 	BIND_PATIENCE_MS = 1000,	/* a killed process's rings stay for some 40 ms */
 	BIND_PAUSE_MS = 10,
-	HUGE_PAGE = 2 << 20,
 };
 
 struct dp_socket {
@@ -190,43 +189,11 @@ static void reset_frames(struct dp_umem *umem)
 
 /* ---- memory ---- */
 
-/* size octets that begin at a huge page's boundary, so that all of them can lie in huge pages. */
-static void *map_aligned(size_t size)
-{
-	uint8_t *all = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
-
-	if (all == MAP_FAILED)
-		return MAP_FAILED;
-	before = -(uintptr_t)all & (HUGE_PAGE - 1);
-	if (before)
-		munmap(all, before);
-	munmap(all + before + size, HUGE_PAGE - before);
-	return all + before;
-}
-
-/*
- * Reserved huge pages, else ordinary memory that the kernel is asked to make huge: after a SIGKILL the
- * memory is torn down before any descriptor closes, and huge pages make that 30 times faster.
- */
 static int map_area(struct dp_umem *umem)
 {
-	void *area;
-
-	umem->size = (umem->size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-	area = mmap(NULL, umem->size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
-	umem->is_huge = area != MAP_FAILED;
-	if (!umem->is_huge) {
-		area = map_aligned(umem->size);
-		if (area == MAP_FAILED)
-			return -errno;
-		umem->is_huge = madvise(area, umem->size, MADV_HUGEPAGE) == 0;
-	}
-	madvise(area, umem->size, MADV_DONTFORK);
-	madvise(area, umem->size, MADV_DONTDUMP);
-	umem->area = area;
-	return 0;
+	umem->size = dp_huge_round(umem->size);
+	umem->area = dp_huge_map_reserved(umem->size, &umem->is_huge);
+	return umem->area ? 0 : -errno;
 }
 
 /* ---- rings ---- */
