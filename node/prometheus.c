@@ -403,6 +403,7 @@ static void print_routers(FILE *out, const json_t *routers)
 		{ "address_list_errors", "vrrp_address_list_errors_total", "of these, with other addresses than ours" },
 		{ "missed", "vrrp_adverts_missed_total", "advertisements that did not come when they were due" },
 		{ "two_actives", "vrrp_two_actives_total", "times that a second Active appeared" },
+		{ "conflicts", "vrrp_conflicts_total", "times that a host claimed an address which it should not have" },
 		{ "announcements", "vrrp_announcements_total", "gratuitous ARPs and the like sent" },
 		{ "late", "vrrp_late_total", "timers that fired over an interval too late" },
 		{ "lapsed", "vrrp_lapsed_total", "leases that ran out" },

@@ -114,6 +114,7 @@ static json_t *counters_object(const struct vrrp_status *s)
 	PUT(arp_requests);
 	PUT(arp_replies);
 	PUT(arp_limited);
+	PUT(conflicts);
 	PUT(foreign);
 #undef PUT
 	for (unsigned i = VRRP_ACCEPTED + 1; i < VRRP_REJECTS; i++)

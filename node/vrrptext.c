@@ -152,6 +152,7 @@ static void add_hearing(struct table *t, const json_t *router)
 	row(t, "heard", "%" PRIu64 " advertisements, %" PRIu64 " with priority 0; %" PRIu64 " missed", number_of(counters, "heard"),
 	    number_of(counters, "heard_release"), number_of(counters, "missed"));
 	row(t, "two Actives", "%" PRIu64 " times", number_of(counters, "two_actives"));
+	row(t, "conflicts", "%" PRIu64 " times another host claimed an address", number_of(counters, "conflicts"));
 	row(t, "differences", "%" PRIu64 " advertisements with another interval, %" PRIu64 " with other addresses",
 	    number_of(counters, "interval_errors"), number_of(counters, "address_list_errors"));
 	add_rejected(t, json_object_get(counters, "rejected"));

@@ -142,22 +142,29 @@ static uint16_t icmpv6_checksum(const uint8_t *frame, size_t len)
 	return finish_sum(sum_words(sum, frame + ND, len & ~(size_t)1));
 }
 
-static size_t write_na(uint8_t *out, const uint8_t to_mac[6], const struct addr *source, const struct addr *destination,
-		       const struct addr *target, const uint8_t mac[6], uint8_t flags)
+/* A message of len octets about target, but for what is of its type alone, and its checksum. */
+static void begin_nd(uint8_t *out, size_t len, uint8_t type, const uint8_t to_mac[6], const uint8_t mac[6],
+		     const struct addr *source, const struct addr *destination, const struct addr *target)
 {
-	memset(out, 0, VRRP_NA_FRAME);
+	memset(out, 0, ND + len);
 	memcpy(out, to_mac, 6);
 	memcpy(out + ETH_SOURCE, mac, 6);
 	put16(out + ETH_TYPE, ETH_TYPE_IPV6);
 	out[ETH_LEN] = 6 << 4;
-	put16(out + IPV6_PAYLOAD_LEN, VRRP_NA_FRAME - ND);
+	put16(out + IPV6_PAYLOAD_LEN, (uint16_t)len);
 	out[IPV6_NEXT_HEADER] = ICMPV6;
 	out[IPV6_HOP_LIMIT] = ND_HOP_LIMIT;
 	memcpy(out + IPV6_SOURCE, source->bytes, 16);
 	memcpy(out + IPV6_DESTINATION, destination->bytes, 16);
-	out[ND] = ND_ADVERTISEMENT;
-	out[ND_FLAGS] = flags;
+	out[ND] = type;
 	memcpy(out + ND_TARGET, target->bytes, 16);
+}
+
+static size_t write_na(uint8_t *out, const uint8_t to_mac[6], const struct addr *source, const struct addr *destination,
+		       const struct addr *target, const uint8_t mac[6], uint8_t flags)
+{
+	begin_nd(out, VRRP_NA_FRAME - ND, ND_ADVERTISEMENT, to_mac, mac, source, destination, target);
+	out[ND_FLAGS] = flags;
 	out[ND_OPTIONS] = OPTION_TARGET_MAC;
 	out[ND_OPTIONS + 1] = 1;
 	memcpy(out + ND_OPTIONS + 2, mac, 6);
@@ -171,6 +178,17 @@ size_t vrrp_announce_na(const struct addr *address, const struct addr *source, c
 
 	vrrp_multicast_mac(&all_nodes, to_mac);
 	return write_na(out, to_mac, source, &all_nodes, address, mac, NA_ROUTER | NA_OVERRIDE);
+}
+
+size_t vrrp_nd_probe(const struct addr *address, const uint8_t mac[6], uint8_t *out)
+{
+	struct addr group = vrrp_solicited_node(address);
+	uint8_t to_mac[6];
+
+	vrrp_multicast_mac(&group, to_mac);
+	begin_nd(out, ND_LEN, ND_SOLICITATION, to_mac, mac, &unspecified, &group, address);
+	put16(out + ND_CHECKSUM, icmpv6_checksum(out, ND_LEN));
+	return VRRP_NS_FRAME;
 }
 
 size_t vrrp_nd_reply(const struct vrrp_inquiry *request, const uint8_t mac[6], uint8_t *out)

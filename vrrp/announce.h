@@ -13,7 +13,8 @@
 
 enum {
 	VRRP_ARP_FRAME = 42,
-	VRRP_NA_FRAME = 14 + 40 + 24 + 8,	/* with the link-layer address as its one option */
+	VRRP_NS_FRAME = 14 + 40 + 24,
+	VRRP_NA_FRAME = VRRP_NS_FRAME + 8,	/* with the link-layer address as its one option */
 	VRRP_ANNOUNCE_MAX = VRRP_NA_FRAME,
 };
 
@@ -26,6 +27,10 @@ size_t vrrp_arp_probe(const struct addr *address, const uint8_t mac[6], uint8_t 
 /* Neighbour advertisement to all nodes: address is at mac (Ethernet source too), a router, overriding what was known
  * (RFC 9568, 6.4.1; V141). source is link-local. */
 size_t vrrp_announce_na(const struct addr *address, const struct addr *source, const uint8_t mac[6], uint8_t *out);
+
+/* Neighbour solicitation without a source, to the group of address: who has it? From mac, the interface's own, as duplicate
+ * address detection asks (RFC 4862, 5.4.2). VRRP_NS_FRAME octets. */
+size_t vrrp_nd_probe(const struct addr *address, const uint8_t mac[6], uint8_t *out);
 
 /* What others ask and say of addresses, by ARP or neighbour discovery. */
 struct vrrp_inquiry {

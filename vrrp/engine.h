@@ -114,7 +114,7 @@ struct vrrp_status {
 	struct vrrp_peer peer, other;
 	uint64_t transitions, became_active, sent, sent_release, send_errors, heard, heard_release, missed,
 		 two_actives, holds, interval_errors, address_list_errors, late, lapsed, announcements, arp_requests,
-		 arp_replies, arp_limited;	/* of IPv6: of neighbour discovery */
+		 arp_replies, arp_limited, conflicts;	/* of IPv6: of neighbour discovery */
 	uint64_t rejected[VRRP_REJECTS];
 	uint64_t foreign;		/* advertisements the socket filter kept away: other VRID or TTL */
 	bool group_waits;		/* nothing is heard for it, but for another member of its group */

@@ -590,6 +590,7 @@ static void fill_status(const struct vrrp_instance *it, struct vrrp_status *stat
 		.arp_requests = p->requests,
 		.arp_replies = p->replies,
 		.arp_limited = p->limited,
+		.conflicts = p->conflicts,
 		.group_waits = r->silent,
 		.foreign = it->foreign,
 		.cadence_worst_ns = it->cadence_worst_ns,

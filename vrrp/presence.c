@@ -154,11 +154,13 @@ void vrrp_presence_change(struct vrrp_presence *presence, const struct vrrp_conf
 void vrrp_presence_probe(struct vrrp_presence *presence, const uint8_t interface_mac[6])
 {
 	const struct vrrp_conf *conf = presence->conf;
-	uint8_t frame[VRRP_ARP_FRAME];
+	size_t (*write)(const struct addr *address, const uint8_t mac[6], uint8_t *out) =
+		vrrp_is_ipv6(conf) ? vrrp_nd_probe : vrrp_arp_probe;
+	uint8_t frame[VRRP_ANNOUNCE_MAX];
 
 	presence->asked = true;
-	for (unsigned i = 0; i < conf->count && !vrrp_is_ipv6(conf); i++)
-		vrrp_sockets_send(presence->sockets, frame, vrrp_arp_probe(&conf->addresses[i], interface_mac, frame));
+	for (unsigned i = 0; i < conf->count; i++)
+		vrrp_sockets_send(presence->sockets, frame, write(&conf->addresses[i], interface_mac, frame));
 }
 
 static bool under_limit(struct vrrp_answers *answers, uint64_t now_ns)
@@ -205,6 +207,7 @@ static void note_conflict(struct vrrp_presence *p, const struct vrrp_inquiry *cl
 	char address[ADDR_TEXT_MAX];
 	uint32_t held_back;
 
+	p->conflicts++;
 	p->conflict_ns = now_ns;
 	snprintf(p->conflict, sizeof(p->conflict), "%s is also at %02x:%02x:%02x:%02x:%02x:%02x",
 		 addr_format(&claim->sender, address, sizeof(address)),

@@ -32,7 +32,7 @@ struct vrrp_presence {
 	uint8_t rounds, address;	/* rounds left of this burst; next address of this round */
 	uint32_t only;			/* addresses that this burst is of, as bits */
 	struct vrrp_answers answers[VRRP_ADDRESSES_MAX];
-	uint64_t announcements, requests, replies, limited;
+	uint64_t announcements, requests, replies, limited, conflicts;
 	uint64_t rival_ns;		/* last time that another Active claimed an address of ours; 0 = never */
 	uint64_t conflict_ns;		/* last seen */
 	char conflict[VRRP_CONFLICT_TEXT];	/* "" = none */
@@ -47,8 +47,8 @@ void vrrp_presence_set_mac(struct vrrp_presence *presence, const uint8_t interfa
 /* Other addresses. With owns those that are new are announced, the others are not again. */
 void vrrp_presence_change(struct vrrp_presence *presence, const struct vrrp_conf *conf, bool owns, uint64_t now_ns);
 
-/* Asks the network for the addresses by ARP, as a host with interface_mac: who has one and should not is a conflict. IPv6: is
- * not asked. */
+/* Asks the network for the addresses, as a host with interface_mac that has none yet: who has one and should not is a
+ * conflict. */
 void vrrp_presence_probe(struct vrrp_presence *presence, const uint8_t interface_mac[6]);
 
 /* Starts the bursts afresh and sends what is due at once. */

@@ -252,11 +252,13 @@ static void test_nd_reply(void **state)
 static void test_dad(void **state)
 {
 	static const uint8_t to_all[] = { 0x33, 0x33, 0, 0, 0, 1 };
-	struct addr all_nodes = address_of("ff02::1");
-	uint8_t out[VRRP_NA_FRAME], changed[sizeof(solicitation)];
+	struct addr all_nodes = address_of("ff02::1"), target = address_of("2001:db8::53");
+	uint8_t out[VRRP_NA_FRAME], probe[VRRP_NS_FRAME], changed[sizeof(solicitation)];
 	struct vrrp_inquiry nd;
 
 	(void)state;
+	assert_int_equal(vrrp_nd_probe(&target, dad_probe + 6, probe), sizeof(dad_probe));
+	assert_memory_equal(probe, dad_probe, sizeof(dad_probe));	/* we ask in the same way */
 	assert_true(nd_read_exact(dad_probe, sizeof(dad_probe), &nd));
 	assert_true(nd.request);
 	assert_int_equal(vrrp_nd_reply(&nd, virtual_mac_6, out), VRRP_NA_FRAME);

@@ -398,6 +398,68 @@ static void names_a_conflict(void **state)
 	assert_string_equal(node_status(&a).conflict, "2001:db8::53 is also at 02:00:00:00:00:0c");
 }
 
+static bool is_probe(const struct seen *seen)
+{
+	return is_v6(seen, 58) && seen->frame[AT_MESSAGE] == 135 && is_at(seen->frame + AT_SOURCE, "::") && seen->from_a;
+}
+
+/* Asked for before the first take, each by its group and from the interface's own MAC; a host that has one is named. */
+static void asks_before_it_takes(void **state)
+{
+	static const uint8_t group_mac[6] = { 0x33, 0x33, 0xff, 0, 0, 0x53 };
+	uint8_t frame[86];
+	struct seen seen;
+
+	(void)state;
+	NEED_LAB();
+	init_v6(&a, SIDE_A, 200);
+	wire_skip(wire);
+	assert_true(node_up(&a));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(wire_find(wire, &seen, seen.from_a && (is_probe(&seen) || is_advert_v6(&seen)), 1000));
+		assert_true(is_probe(&seen));
+		assert_memory_equal(seen.frame, group_mac, 6);
+		assert_memory_equal(seen.frame + 6, side_mac[SIDE_A], 6);
+		assert_true(is_at(seen.frame + AT_DESTINATION, "ff02::1:ff00:53"));
+		assert_true(is_at(seen.frame + AT_TARGET, i ? "2001:db8::53" : "fe80::53"));
+		assert_int_equal(seen.frame[21], 255);
+		assert_int_equal(seen.frame[19], 24);			/* no option: it has no address to say a MAC for */
+	}
+	send_frame(frame, forge_nd(frame, 136, "fe80::c", "ff02::1", "2001:db8::53", stranger_mac));
+	assert_true(wait_until(node_status(&a).conflict[0], 200) != UINT32_MAX);
+	assert_true(node_is(&a, VRRP_BACKUP));
+	assert_string_equal(node_status(&a).conflict, "2001:db8::53 is also at 02:00:00:00:00:0c");
+	assert_int_equal(node_status(&a).conflicts, 1);
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 1000) != UINT32_MAX);	/* it takes them all the same */
+	send_frame(frame, forge_nd(frame, 135, "2001:db8::53", "ff02::1:ff00:9", "2001:db8::9", stranger_mac));
+	assert_true(wait_until(node_status(&a).conflicts == 2, 500) != UINT32_MAX);	/* who asks as the address claims it */
+	ask("::", "ff02::1:ff00:53", "2001:db8::53", no_option);
+	assert_true(wire_find(wire, &seen, is_na(&seen) && is_at(seen.frame + AT_DESTINATION, "ff02::1"), 500));
+	sleep_ms(50);
+	assert_int_equal(node_status(&a).conflicts, 2);			/* who looks for duplicates does not */
+}
+
+/* The Active answers that to all nodes, and is no conflict, whichever MAC it uses; the one who asks is none for it. */
+static void an_active_is_no_conflict(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	for (unsigned i = 0; i < 2; i++) {
+		init_v6(&a, SIDE_A, 200);
+		init_v6(&b, SIDE_B, 100);
+		a.conf[0].virtual_mac = b.conf[0].virtual_mac = i;
+		assert_true(node_up(&a));
+		assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+		assert_true(node_up(&b));
+		assert_true(wait_until(node_status(&a).arp_replies == 2, 1000) != UINT32_MAX);
+		sleep_ms(200);
+		assert_string_equal(node_status(&b).conflict, "");
+		assert_string_equal(node_status(&a).conflict, "");
+		assert_int_equal(node_status(&a).conflicts + node_status(&b).conflicts, 0);
+		lab_clean_up(NULL);
+	}
+}
+
 static void answers_by_its_own_mac(void **state)
 {
 	struct seen seen;
@@ -428,6 +490,9 @@ static const struct CMUnitTest cases[] = {
 	LAB_CASE("V143 solicitations are answered: to the group, to one, for the link-local address, from nobody", answers),
 	LAB_CASE("V101 a Backup answers no solicitation and is in no solicited-node group", backup_is_silent),
 	LAB_CASE("V142 another host that claims an IPv6 address is named", names_a_conflict),
+	LAB_CASE("before the first take the network is asked as by duplicate detection; who has an address is named and counted",
+		 asks_before_it_takes),
+	LAB_CASE("the Active that answers that is no conflict, with either MAC", an_active_is_no_conflict),
 	LAB_CASE("IPv6 with the interface's own MAC", answers_by_its_own_mac),
 };
 
