@@ -21,6 +21,10 @@
  * Control's orders are words and cells that it writes before it rings wake_fd. No lock is taken, and nothing is
  * allocated after vrrp_engine_open().
  *
+ * Which instances there are is a word of bits that control writes. An instance and the sockets of a segment are control's
+ * until their bit is set, then the thread's until it has cleared the bit in its own word; whom a segment hears for and who is
+ * in which group the thread gathers anew whenever the bits change.
+ *
  * Accept mode and authentication are left out on purpose.
  */
 #include "vrrp/engine.h"
@@ -48,6 +52,7 @@
 enum {
 	STACK_SIZE = 512 * 1024,
 };
+_Static_assert(VRRP_ROUTERS_MAX <= 32, "a bit each");
 #define TICK_NS (100ULL * CLOCK_NS_PER_MS)
 #define TURN_GAP_NS (200ULL * CLOCK_NS_PER_US)	/* so that a flood is read by the dozen, and leaves time for others */
 
@@ -56,7 +61,12 @@ struct vrrp_engine {
 	struct vrrp_common common;
 	struct vrrp_instance instances[VRRP_ROUTERS_MAX];
 	struct vrrp_segment segments[VRRP_ROUTERS_MAX];
-	unsigned n_segments;
+	struct vrrp_segment *segment_of[VRRP_ROUTERS_MAX];	/* of an instance; NULL = there is no such instance */
+	_Atomic uint32_t wanted, present;	/* instances, as bits: as control says, as the thread has it */
+	struct vrrp_instance *members[VRRP_ROUTERS_MAX];	/* those present; this and the rest are the thread's */
+	unsigned n_members;
+	struct vrrp_segment *heard[VRRP_ROUTERS_MAX];	/* segments that have members */
+	unsigned n_heard;
 	struct vrrp_sync groups[VRRP_ROUTERS_MAX];
 	unsigned n_groups;
 	int epoll_fd, wake_fd;
@@ -114,13 +124,105 @@ static void read_health(struct vrrp_engine *engine)
 	engine->common.own_weights = at_most(own_weights, VRRP_WEIGHTS_MAX);
 }
 
+/* ---- who there is ---- */
+
+/* The group called so; a new one if there is none. */
+static struct vrrp_sync *find_group(struct vrrp_engine *engine, const char *name)
+{
+	unsigned g = 0;
+
+	while (g < engine->n_groups && strcmp(engine->groups[g].member[0]->conf->group, name) != 0)
+		g++;
+	if (g == engine->n_groups)
+		engine->groups[engine->n_groups++].n = 0;
+	return &engine->groups[g];
+}
+
+/* Who is new joins as soon as it is where the others are: brought in before, it would take an Active group down. */
+static void join_groups(struct vrrp_engine *engine)
+{
+	for (unsigned i = 0; i < engine->n_members; i++) {
+		struct vrrp_instance *it = engine->members[i];
+		struct vrrp_sync *group;
+
+		if (it->router.sync || it->leaving || !it->router.conf->group[0])
+			continue;
+		group = find_group(engine, it->router.conf->group);
+		if (vrrp_sync_fits(group, &it->router))
+			vrrp_sync_join(group, &it->router);
+	}
+}
+
+/* Those of the bits, each with its segment; who was in a group still is, unless it leaves. */
+static void gather(struct vrrp_engine *engine, uint32_t bits)
+{
+	bool grouped[VRRP_ROUTERS_MAX] = { false };
+
+	for (unsigned i = 0; i < engine->n_heard; i++)
+		engine->heard[i]->n = 0;
+	engine->n_members = engine->n_groups = engine->n_heard = 0;
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		struct vrrp_instance *it = &engine->instances[i];
+		struct vrrp_segment *segment = engine->segment_of[i];
+
+		if (!(bits & 1u << i))
+			continue;
+		if (!segment->n)
+			engine->heard[engine->n_heard++] = segment;
+		segment->routers[segment->n++] = it;
+		grouped[engine->n_members] = it->router.sync && !it->leaving;
+		engine->members[engine->n_members++] = it;
+		it->router.sync = NULL;
+	}
+	for (unsigned i = 0; i < engine->n_members; i++) {
+		if (grouped[i])
+			vrrp_sync_join(find_group(engine, engine->members[i]->router.conf->group), &engine->members[i]->router);
+	}
+}
+
+static bool must_leave_group(const struct vrrp_engine *engine)
+{
+	for (unsigned i = 0; i < engine->n_members; i++) {
+		if (engine->members[i]->leaving && engine->members[i]->router.sync)
+			return true;
+	}
+	return false;
+}
+
+/* Who leaves is present until it says nothing and answers nobody any more. */
+static void follow_bits(struct vrrp_engine *engine, uint64_t now_ns)
+{
+	uint32_t present = atomic_load_explicit(&engine->present, memory_order_relaxed);
+	uint32_t bits = atomic_load_explicit(&engine->wanted, memory_order_acquire), fresh = bits & ~present;
+
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (present & ~bits & 1u << i && !(engine->instances[i].leaving && vrrp_instance_is_idle(&engine->instances[i])))
+			bits |= 1u << i;
+	}
+	if (bits != present || must_leave_group(engine))
+		gather(engine, bits);
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (fresh & 1u << i)
+			vrrp_instance_publish(&engine->instances[i], true, now_ns);
+	}
+	if (bits == present)
+		return;
+	atomic_store_explicit(&engine->present, bits, memory_order_release);
+	engine->common.news = true;
+}
+
 static void read_orders(struct vrrp_engine *engine, uint64_t now_ns)
 {
 	silence_bell(engine->wake_fd);
 	engine->common.stopping = atomic_load_explicit(&engine->stop_wanted, memory_order_acquire);
-	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_instance_orders(&engine->instances[i], now_ns);
+	follow_bits(engine, now_ns);
+	for (unsigned i = 0; i < engine->n_members; i++)
+		vrrp_instance_orders(engine->members[i], now_ns);
+	follow_bits(engine, now_ns);
+	join_groups(engine);
 }
+
+/* ---- a turn ---- */
 
 static void settle_groups(struct vrrp_engine *engine, uint64_t now_ns)
 {
@@ -130,23 +232,29 @@ static void settle_groups(struct vrrp_engine *engine, uint64_t now_ns)
 
 static void review(struct vrrp_engine *engine, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_instance_review(&engine->instances[i], now_ns);
+	for (unsigned i = 0; i < engine->n_members; i++)
+		vrrp_instance_review(engine->members[i], now_ns);
 	settle_groups(engine, now_ns);
+}
+
+static void hear(struct vrrp_engine *engine,
+		 void (*listen)(struct vrrp_segment *segment, struct vrrp_inbox *inbox, uint64_t now_ns), uint64_t now_ns)
+{
+	for (unsigned i = 0; i < engine->n_heard; i++)
+		listen(engine->heard[i], &engine->inbox, now_ns);
 }
 
 static void look_around(struct vrrp_engine *engine, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < engine->n_segments; i++)
-		vrrp_segment_sample_strangers(&engine->segments[i], &engine->inbox, now_ns);
-	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_instance_expire(&engine->instances[i], now_ns);
+	hear(engine, vrrp_segment_sample_strangers, now_ns);
+	for (unsigned i = 0; i < engine->n_members; i++)
+		vrrp_instance_expire(engine->members[i], now_ns);
 }
 
 static void publish(struct vrrp_engine *engine, bool always, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_instance_publish(&engine->instances[i], always, now_ns);
+	for (unsigned i = 0; i < engine->n_members; i++)
+		vrrp_instance_publish(engine->members[i], always, now_ns);
 	if (engine->common.news)
 		ring_bell(engine->conf.notify_fd);
 	engine->common.news = false;
@@ -158,16 +266,14 @@ static void run_turn(struct vrrp_engine *engine)
 	bool tick = now_ns >= engine->tick_ns;
 
 	engine->turn_ns = now_ns;
-	for (unsigned i = 0; i < engine->n_segments; i++)
-		vrrp_segment_hear_adverts(&engine->segments[i], &engine->inbox, now_ns);
+	hear(engine, vrrp_segment_hear_adverts, now_ns);
 	settle_groups(engine, now_ns);
-	for (unsigned i = 0; i < engine->conf.n; i++)
-		vrrp_instance_timers(&engine->instances[i], now_ns);
+	for (unsigned i = 0; i < engine->n_members; i++)
+		vrrp_instance_timers(engine->members[i], now_ns);
 	settle_groups(engine, now_ns);
 	read_health(engine);
 	review(engine, now_ns);
-	for (unsigned i = 0; i < engine->n_segments; i++)
-		vrrp_segment_hear_inquiries(&engine->segments[i], &engine->inbox, now_ns);
+	hear(engine, vrrp_segment_hear_inquiries, now_ns);
 	read_orders(engine, now_ns);
 	review(engine, now_ns);
 	if (tick) {
@@ -181,8 +287,8 @@ static uint64_t next_due(const struct vrrp_engine *engine)
 {
 	uint64_t due = engine->tick_ns;
 
-	for (unsigned i = 0; i < engine->conf.n; i++) {
-		uint64_t instance = vrrp_instance_due(&engine->instances[i]);
+	for (unsigned i = 0; i < engine->n_members; i++) {
+		uint64_t instance = vrrp_instance_due(engine->members[i]);
 
 		if (instance < due)
 			due = instance;
@@ -212,8 +318,8 @@ static bool is_finished(const struct vrrp_engine *engine)
 {
 	if (!engine->common.stopping)
 		return false;
-	for (unsigned i = 0; i < engine->conf.n; i++) {
-		if (!vrrp_instance_is_idle(&engine->instances[i]))
+	for (unsigned i = 0; i < engine->n_members; i++) {
+		if (!vrrp_instance_is_idle(engine->members[i]))
 			return false;
 	}
 	return true;
@@ -288,80 +394,84 @@ static int open_waiting(struct vrrp_engine *engine)
 	return err ? err : watch(engine, engine->conf.health->event_fd);
 }
 
-static struct vrrp_segment *find_segment(struct vrrp_engine *engine, const struct vrrp_conf *conf)
+/* That of the interface and family, or, with interface "", one that is free. NULL: there is none. */
+static struct vrrp_segment *find_segment(struct vrrp_engine *engine, const char *interface, bool ipv6)
 {
-	for (unsigned i = 0; i < engine->n_segments; i++) {
-		if (!strcmp(engine->segments[i].interface, conf->interface) &&
-		    engine->segments[i].ipv6 == vrrp_is_ipv6(conf))
-			return &engine->segments[i];
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		struct vrrp_segment *segment = &engine->segments[i];
+
+		if (!strcmp(segment->interface, interface) && segment->ipv6 == ipv6)
+			return segment;
 	}
 	return NULL;
 }
 
-/* With the sockets for all virtual routers of its family on it. Strangers do not wake the thread. */
-static int open_segment(struct vrrp_engine *engine, const struct vrrp_conf *conf, char *error, size_t size)
+static void close_segment(struct vrrp_segment *segment)
 {
-	struct vrrp_segment *segment = &engine->segments[engine->n_segments];
-	int err = vrrp_sockets_open(&segment->sockets, conf->interface, vrrp_is_ipv6(conf), engine->conf.router,
-				    engine->conf.n, error, size);
+	vrrp_sockets_close(&segment->sockets);
+	memset(segment, 0, sizeof(*segment));
+}
+
+/* With the sockets for those of the n routers that are on it. Strangers do not wake the thread. */
+static int open_segment(struct vrrp_engine *engine, const struct vrrp_conf *conf, const struct vrrp_conf *routers, unsigned n,
+			struct vrrp_segment **result, char *error, size_t size)
+{
+	struct vrrp_segment *segment = find_segment(engine, "", false);
+	int err = vrrp_sockets_open(&segment->sockets, conf->interface, vrrp_is_ipv6(conf), routers, n, error, size);
 
 	if (err)
 		return err;
-	engine->n_segments++;
 	snprintf(segment->interface, sizeof(segment->interface), "%s", conf->interface);
 	segment->ipv6 = vrrp_is_ipv6(conf);
 	err = watch(engine, segment->sockets.adverts_fd);
 	if (!err)
 		err = watch(engine, segment->sockets.inquiries_fd);
-	if (err)
+	if (err) {
 		snprintf(error, size, "%s: cannot wait for packets: %s", conf->interface, strerror(-err));
-	return err;
+		close_segment(segment);
+		return err;
+	}
+	*result = segment;
+	return 0;
 }
 
-static int open_instance(struct vrrp_engine *engine, unsigned i, uint64_t now_ns, char *error, size_t size)
+static void init_instance(struct vrrp_engine *engine, unsigned i, const struct vrrp_conf *conf, struct vrrp_segment *segment)
+{
+	engine->segment_of[i] = segment;
+	vrrp_instance_init(&engine->instances[i], i, conf, &engine->common, &engine->conf.last_words[i],
+			   &segment->sockets, segment->stranger, clock_mono_ns());
+}
+
+static int open_instance(struct vrrp_engine *engine, unsigned i, char *error, size_t size)
 {
 	const struct vrrp_conf *conf = &engine->conf.router[i];
-	struct vrrp_segment *segment;
+	struct vrrp_segment *segment = find_segment(engine, conf->interface, vrrp_is_ipv6(conf));
 
-	if (!find_segment(engine, conf)) {
-		int err = open_segment(engine, conf, error, size);
+	if (!segment) {
+		int err = open_segment(engine, conf, engine->conf.router, engine->conf.n, &segment, error, size);
 
 		if (err)
 			return err;
 	}
-	segment = find_segment(engine, conf);
-	segment->routers[segment->n++] = &engine->instances[i];
-	vrrp_instance_init(&engine->instances[i], i, conf, &engine->common, &engine->conf.last_words[i],
-			   &segment->sockets, segment->stranger, now_ns);
+	init_instance(engine, i, conf, segment);
+	atomic_fetch_or(&engine->wanted, 1u << i);
 	return 0;
-}
-
-static void join_group(struct vrrp_engine *engine, unsigned i)
-{
-	const char *name = engine->conf.router[i].group;
-	unsigned g = 0;
-
-	if (!*name)
-		return;
-	while (g < engine->n_groups && strcmp(engine->groups[g].member[0]->conf->group, name) != 0)
-		g++;
-	if (g == engine->n_groups)
-		engine->n_groups++;
-	vrrp_sync_join(&engine->groups[g], &engine->instances[i].router);
 }
 
 static int open_all(struct vrrp_engine *engine, char *error, size_t size)
 {
-	uint64_t now_ns = clock_mono_ns();
 	int err = open_waiting(engine);
 
 	if (err)
 		snprintf(error, size, "vrrp: cannot wait for events: %s", strerror(-err));
 	for (unsigned i = 0; !err && i < engine->conf.n; i++)
-		err = open_instance(engine, i, now_ns, error, size);
-	for (unsigned i = 0; !err && i < engine->conf.n; i++)
-		join_group(engine, i);
-	return err;
+		err = open_instance(engine, i, error, size);
+	if (err)
+		return err;
+	/* There is no thread yet. */
+	follow_bits(engine, clock_mono_ns());
+	join_groups(engine);
+	return 0;
 }
 
 int vrrp_engine_open(struct vrrp_engine **engine, const struct vrrp_engine_conf *conf, char *error,
@@ -395,8 +505,10 @@ void vrrp_engine_close(struct vrrp_engine *engine)
 {
 	if (!engine)
 		return;
-	for (unsigned i = 0; i < engine->n_segments; i++)
-		vrrp_sockets_close(&engine->segments[i].sockets);
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (engine->segments[i].interface[0])
+			close_segment(&engine->segments[i]);
+	}
 	if (engine->wake_fd >= 0)
 		close(engine->wake_fd);
 	if (engine->epoll_fd >= 0)
@@ -429,22 +541,112 @@ void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct 
 	ring_bell(engine->wake_fd);
 }
 
-int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)
+static const struct vrrp_conf *conf_of(const struct vrrp_engine *engine, unsigned i)
+{
+	return atomic_load_explicit(&engine->instances[i].conf_wanted, memory_order_relaxed);
+}
+
+static bool is_wanted(const struct vrrp_engine *engine, unsigned i)
+{
+	return atomic_load_explicit(&engine->wanted, memory_order_relaxed) & 1u << i;
+}
+
+/* Routers of the segment, as control wants them; more is one beside them, or NULL. Returns how many. */
+static unsigned list_routers(const struct vrrp_engine *engine, const struct vrrp_segment *segment, const struct vrrp_conf *more,
+			     const struct vrrp_conf *list[VRRP_ROUTERS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (is_wanted(engine, i) && engine->segment_of[i] == segment)
+			list[n++] = conf_of(engine, i);
+	}
+	if (more)
+		list[n++] = more;
+	return n;
+}
+
+static int follow_router(struct vrrp_engine *engine, struct vrrp_segment *segment, const struct vrrp_conf *more,
+			 const struct vrrp_conf *before, const struct vrrp_conf *after)
 {
 	const struct vrrp_conf *here[VRRP_ROUTERS_MAX];
-	const struct vrrp_conf *before = atomic_load(&engine->instances[router].conf_wanted);
-	const struct vrrp_segment *segment = find_segment(engine, conf);
-	unsigned n = 0;
+	unsigned n = list_routers(engine, segment, more, here);
+
+	return vrrp_sockets_follow(&segment->sockets, segment->interface, here, n, before, after);
+}
+
+int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf)
+{
+	const struct vrrp_conf *before = conf_of(engine, router);
 	int err;
 
 	atomic_store_explicit(&engine->instances[router].conf_wanted, conf, memory_order_release);
-	for (unsigned i = 0; i < engine->conf.n; i++) {
-		here[n] = atomic_load_explicit(&engine->instances[i].conf_wanted, memory_order_relaxed);
-		n += find_segment(engine, here[n]) == segment;
-	}
-	err = vrrp_sockets_follow(&segment->sockets, here, n, before, conf);
+	err = follow_router(engine, engine->segment_of[router], NULL, before, conf);
 	ring_bell(engine->wake_fd);
 	return err;
+}
+
+static int extend_segment(struct vrrp_engine *engine, struct vrrp_segment *segment, const struct vrrp_conf *conf, char *error,
+			  size_t size)
+{
+	int err = follow_router(engine, segment, conf, NULL, conf);
+
+	if (!err)
+		return 0;
+	follow_router(engine, segment, NULL, conf, NULL);
+	snprintf(error, size, "%s: packet sockets of vrrp: %s", conf->interface, strerror(-err));
+	return err;
+}
+
+int vrrp_engine_add(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf, char *error, size_t size)
+{
+	struct vrrp_segment *segment = find_segment(engine, conf->interface, vrrp_is_ipv6(conf));
+	int err;
+
+	if (!segment)
+		err = open_segment(engine, conf, conf, 1, &segment, error, size);
+	else
+		err = extend_segment(engine, segment, conf, error, size);
+	if (err)
+		return err;
+	init_instance(engine, router, conf, segment);
+	atomic_fetch_or_explicit(&engine->wanted, 1u << router, memory_order_release);
+	ring_bell(engine->wake_fd);
+	return 0;
+}
+
+void vrrp_engine_remove(struct vrrp_engine *engine, unsigned router)
+{
+	atomic_store_explicit(&engine->instances[router].leave_wanted, true, memory_order_relaxed);
+	atomic_fetch_and_explicit(&engine->wanted, ~(1u << router), memory_order_release);
+	ring_bell(engine->wake_fd);
+}
+
+bool vrrp_engine_is_gone(const struct vrrp_engine *engine, unsigned router)
+{
+	return !is_wanted(engine, router) &&
+	       !(atomic_load_explicit(&engine->present, memory_order_acquire) & 1u << router);
+}
+
+static bool is_needed(const struct vrrp_engine *engine, const struct vrrp_segment *segment)
+{
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (engine->segment_of[i] == segment)
+			return true;
+	}
+	return false;
+}
+
+void vrrp_engine_forget(struct vrrp_engine *engine, unsigned router)
+{
+	struct vrrp_segment *segment = engine->segment_of[router];
+
+	engine->segment_of[router] = NULL;
+	if (is_needed(engine, segment))
+		follow_router(engine, segment, NULL, conf_of(engine, router), NULL);
+	else
+		close_segment(segment);
+	memset(&engine->instances[router], 0, sizeof(engine->instances[router]));
 }
 
 const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router)
@@ -454,14 +656,16 @@ const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine
 
 static bool is_in_group_of(const struct vrrp_engine *engine, unsigned i, unsigned router)
 {
-	const struct vrrp_conf *conf = engine->conf.router;
+	const char *group = conf_of(engine, i)->group;
 
-	return conf[i].group[0] && !strcmp(conf[i].group, conf[router].group);
+	return group[0] && !strcmp(group, conf_of(engine, router)->group);
 }
 
 static void order_release(struct vrrp_engine *engine, unsigned router, bool wanted)
 {
-	for (unsigned i = 0; i < engine->conf.n; i++) {
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (!is_wanted(engine, i))
+			continue;
 		if (router == VRRP_ROUTERS_MAX || i == router || is_in_group_of(engine, i, router))
 			atomic_store_explicit(&engine->instances[i].release_wanted, wanted,
 					      memory_order_release);

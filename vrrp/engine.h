@@ -37,11 +37,11 @@ struct vrrp_last_words {
 };
 
 struct vrrp_engine_conf {
-	const struct vrrp_conf *router;	/* n of them, valid as long as the engine */
+	const struct vrrp_conf *router;	/* n of them; the array until the engine is open, each conf as long as it is in use */
 	unsigned n;
 	struct lease_page *leases;
 	const struct health *health;	/* words are read; its event_fd wakes the loop, its only reader */
-	struct vrrp_last_words *last_words;	/* n, in shared memory of the guard */
+	struct vrrp_last_words *last_words;	/* one for each router there may be, in shared memory of the guard */
 	int notify_fd;			/* eventfd: rung after transitions and when status changed; control's */
 	/* Called on the thread before its loop: drops privileges, takes the guard's mutex. NULL = nothing. */
 	void (*on_thread_start)(void *context);
@@ -87,6 +87,18 @@ void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct 
 int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf);
 /* What the router works with now. */
 const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router);
+
+/*
+ * A router more, with a number that no other one has; the thread takes it up in its next turn, and the others miss nothing. It is
+ * in no group before it is in the state of that one's members. 0 or -errno with error. conf->lease is its own.
+ */
+int vrrp_engine_add(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf, char *error, size_t size);
+/* A router less: it leaves its group, says priority 0 if it is Active, lingers as its conf says. */
+void vrrp_engine_remove(struct vrrp_engine *engine, unsigned router);
+/* Has it been removed, and does nothing any more? Control's bell is rung when it is. */
+bool vrrp_engine_is_gone(const struct vrrp_engine *engine, unsigned router);
+/* What is gone has no sockets any more, and its number is free. */
+void vrrp_engine_forget(struct vrrp_engine *engine, unsigned router);
 
 /* Planned release (stays in Initialize until resume) of a router and its group; all with router = VRRP_ROUTERS_MAX. */
 void vrrp_engine_release(struct vrrp_engine *engine, unsigned router);

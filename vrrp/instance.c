@@ -237,7 +237,6 @@ void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct v
 	vrrp_presence_init(&it->presence, conf, sockets);
 	lease_revoke(common->leases, conf->lease);
 	silence_last_words(it);
-	vrrp_instance_publish(it, true, now_ns);
 }
 
 bool vrrp_instance_owns(struct vrrp_instance *it)
@@ -410,7 +409,8 @@ void vrrp_instance_orders(struct vrrp_instance *it, uint64_t now_ns)
 
 	if (conf != it->router.conf)
 		take_conf(it, conf, now_ns);
-	it->released = it->common->stopping ||
+	it->leaving = atomic_load_explicit(&it->leave_wanted, memory_order_acquire);
+	it->released = it->common->stopping || it->leaving ||
 		       atomic_load_explicit(&it->release_wanted, memory_order_acquire);
 	/* Found half written: control rings again when it is done. */
 	if (vrrp_cell_read(&it->link_cell, it->link_words, &link, sizeof(link)) &&
@@ -543,8 +543,8 @@ void vrrp_instance_review(struct vrrp_instance *it, uint64_t now_ns)
 		recover(it, now_ns);
 
 	if (it->released && router->state != VRRP_INITIALIZE)
-		vrrp_router_event(router, VRRP_EV_RELEASE,
-				  it->common->stopping ? "clean stop" : "release command", now_ns);
+		vrrp_router_event(router, VRRP_EV_RELEASE, it->common->stopping ? "clean stop" : it->leaving ?
+				  "taken out of the configuration" : "release command", now_ns);
 	else if (!it->released && it->serviceable && router->state == VRRP_INITIALIZE)
 		vrrp_router_event(router, VRRP_EV_STARTUP, "all that is needed is there", now_ns);
 }

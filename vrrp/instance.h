@@ -51,6 +51,7 @@ struct vrrp_instance {
 	uint64_t rival_ns, two_actives;	/* of presence and router, as last looked at */
 	struct log_limit rival_log;
 	bool released;			/* by command, until resume */
+	bool leaving;			/* for good */
 	bool serviceable;		/* the last review found nothing missing */
 	struct log_limit reject_log[VRRP_REJECTS], differences_log;
 	struct addr owner;		/* who last advertised priority 255 */
@@ -61,7 +62,7 @@ struct vrrp_instance {
 	struct vrrp_status status;	/* as last published */
 
 	/* orders: control writes */
-	_Atomic bool release_wanted;
+	_Atomic bool release_wanted, leave_wanted;	/* the second: it is being taken away */
 	_Atomic(const struct vrrp_conf *) conf_wanted, conf_in_use;	/* the second: VRRP thread writes */
 	struct vrrp_cell link_cell;
 	_Atomic uint64_t link_words[VRRP_CELL_WORDS(struct vrrp_link)];
@@ -75,7 +76,7 @@ struct vrrp_instance {
 	_Atomic uint64_t status_words[VRRP_CELL_WORDS(struct vrrp_status)];
 };
 
-/* The instance is all zero. Control thread. */
+/* The instance is all zero, and nobody's yet: no status is published. Control thread. */
 void vrrp_instance_init(struct vrrp_instance *it, unsigned index, const struct vrrp_conf *conf,
 			struct vrrp_common *common, struct vrrp_last_words *last_words,
 			const struct vrrp_sockets *sockets, const char *stranger, uint64_t now_ns);

@@ -283,7 +283,7 @@ static int open_quiet(int *fd, const char *interface, int family)
 	return 0;
 }
 
-static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+static int change_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n, int how)
 {
 	uint8_t mac[ETH_ALEN];
 	int err = 0;
@@ -292,7 +292,7 @@ static int add_virtual_macs(const struct vrrp_sockets *s, const struct vrrp_conf
 		if (!conf[i]->virtual_mac)
 			continue;
 		vrrp_virtual_mac(conf[i]->vrid, s->ipv6, mac);
-		err = receive_for(s, PACKET_ADD_MEMBERSHIP, PACKET_MR_UNICAST, mac);
+		err = receive_for(s, how, PACKET_MR_UNICAST, mac);
 	}
 	return err;
 }
@@ -324,7 +324,7 @@ static int open_sender(struct vrrp_sockets *s, const struct vrrp_conf *const *co
 		if (setsockopt(s->send_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0)
 			return -errno;
 	}
-	err = add_virtual_macs(s, conf, n);
+	err = change_virtual_macs(s, conf, n, PACKET_ADD_MEMBERSHIP);
 	return err ? err : change_solicited_nodes(s, conf, n, PACKET_ADD_MEMBERSHIP);
 }
 
@@ -402,19 +402,48 @@ void vrrp_sockets_close(struct vrrp_sockets *sockets)
 }
 
 /* The kernel counts memberships, so before and after need not be compared. */
-int vrrp_sockets_follow(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n,
+static int change_memberships(const struct vrrp_sockets *s, const struct vrrp_conf *router, int how)
+{
+	int err = router ? change_virtual_macs(s, &router, 1, how) : 0;
+
+	return err || !router ? err : change_solicited_nodes(s, &router, 1, how);
+}
+
+static int replace_filter(int fd, struct program *filter)
+{
+	struct sock_fprog prog = { filter->n, filter->code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
+}
+
+static int replace_filters(const struct vrrp_sockets *s, const struct vrrp_conf *const *conf, unsigned n)
+{
+	struct program adverts = { .n = 0 }, strangers = { .n = 0 }, inquiries = { .n = 0 };
+	int err;
+
+	filter_adverts(&adverts, s, conf, n, ACCEPT, DROP);
+	filter_adverts(&strangers, s, conf, n, DROP, ACCEPT);
+	filter_inquiries(&inquiries, s, conf, n);
+	err = replace_filter(s->adverts_fd, &adverts);
+	if (!err)
+		err = replace_filter(s->strangers_fd, &strangers);
+	return err ? err : replace_filter(s->inquiries_fd, &inquiries);
+}
+
+int vrrp_sockets_follow(struct vrrp_sockets *s, const char *interface, const struct vrrp_conf *const *conf, unsigned n,
 			const struct vrrp_conf *before, const struct vrrp_conf *after)
 {
-	struct program inquiries = { .n = 0 };
-	struct sock_fprog prog = { .filter = inquiries.code };
-	int err = change_solicited_nodes(s, &after, 1, PACKET_ADD_MEMBERSHIP);
+	int err = change_memberships(s, after, PACKET_ADD_MEMBERSHIP), failed;
 
 	if (!err)
-		err = change_solicited_nodes(s, &before, 1, PACKET_DROP_MEMBERSHIP);
-	filter_inquiries(&inquiries, s, conf, n);
-	prog.len = inquiries.n;
-	if (setsockopt(s->inquiries_fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
-		err = -errno;
+		err = change_memberships(s, before, PACKET_DROP_MEMBERSHIP);
+	failed = replace_filters(s, conf, n);
+	if (failed)
+		err = failed;
+	if (!has_unicast(conf, n))
+		close_one(&s->quiet_fd);
+	else if (s->quiet_fd < 0 && !err)
+		err = open_quiet(&s->quiet_fd, interface, s->ipv6 ? AF_INET6 : AF_INET);
 	return err;
 }
 

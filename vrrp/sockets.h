@@ -37,10 +37,11 @@ int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool 
 void vrrp_sockets_close(struct vrrp_sockets *sockets);
 
 /*
- * One router's addresses are those of after now, instead of before; conf are all routers of these sockets, as they are now.
- * Their ARP or neighbour discovery is heard from now on. Control thread; the VRRP thread may be reading. 0 or -errno.
+ * One router is as in after now, instead of before: has other addresses, is new (before NULL), or is no more (after NULL). conf are
+ * all routers of these sockets, as they are now; at least one. What is for them is heard from now on. Control thread; the VRRP
+ * thread may be reading. 0 or -errno.
  */
-int vrrp_sockets_follow(const struct vrrp_sockets *sockets, const struct vrrp_conf *const *conf, unsigned n,
+int vrrp_sockets_follow(struct vrrp_sockets *sockets, const char *interface, const struct vrrp_conf *const *conf, unsigned n,
 			const struct vrrp_conf *before, const struct vrrp_conf *after);
 
 /* False: the kernel did not take the frame. Never blocks. */

@@ -23,6 +23,15 @@ void vrrp_sync_join(struct vrrp_sync *sync, struct vrrp_router *router)
 	router->sync = sync;
 }
 
+bool vrrp_sync_fits(const struct vrrp_sync *sync, const struct vrrp_router *router)
+{
+	for (unsigned i = 0; i < sync->n; i++) {
+		if (sync->member[i]->state != router->state)
+			return false;
+	}
+	return true;
+}
+
 bool vrrp_sync_loses_tie(const struct vrrp_sync *sync, const struct vrrp_router *router, const struct addr *source)
 {
 	for (unsigned i = 0; i < sync->n && sync->member[i] != router; i++) {

@@ -22,8 +22,10 @@ struct vrrp_sync {
 	struct vrrp_router *member[VRRP_ROUTERS_MAX];	/* by VRID, IPv4 first: in the same order on both nodes */
 };
 
-/* Control thread, before the engine starts. */
 void vrrp_sync_join(struct vrrp_sync *sync, struct vrrp_router *router);
+
+/* May router join? Who is in another state than the members would take them down, or be taken with them. */
+bool vrrp_sync_fits(const struct vrrp_sync *sync, const struct vrrp_router *router);
 
 /*
  * Two Actives of equal priority, and router hears source: must we go? The two nodes have to agree, although an IPv4

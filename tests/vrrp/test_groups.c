@@ -322,6 +322,142 @@ static void changes_addresses(void **state)
 	assert_true(wait_until(!node_status(&b).peer.addresses_differ, 500) != UINT32_MAX);
 }
 
+/* ---- other routers ---- */
+
+static bool add(struct node *node, unsigned router, const struct vrrp_conf *conf)
+{
+	struct vrrp_link link = { .up = true, .ready = true };
+	char error[160] = "";
+	bool good;
+
+	memcpy(link.mac, side_mac[node->side], sizeof(link.mac));
+	link.source = address(vrrp_is_ipv6(conf) ? side_link_local[node->side] : side_address[node->side]);
+	if (!netns_enter(side_ns(node->side)))
+		return false;
+	good = vrrp_engine_add(node->engine, router, conf, error, sizeof(error)) == 0;
+	if (!good)
+		fprintf(stderr, "# %s\n", error);
+	vrrp_engine_link(node->engine, router, &link);
+	return netns_enter(lab_ns.own_fd) && good;
+}
+
+/* A second router, beside the one that is Active: VRID 52, or the other family's 51. */
+static struct vrrp_conf second_conf(unsigned side, bool ipv6)
+{
+	struct vrrp_conf conf = plain_conf(side, 200);
+
+	conf.vrid = 52;
+	conf.addresses[0] = address("192.0.2.54");
+	if (ipv6)
+		conf = plain_conf_v6(side, 200);
+	conf.lease = 1;
+	conf.linger_ms = 0;
+	return conf;
+}
+
+/* Until the condition holds; the worst gap between the first router's advertisements meanwhile. */
+#define watch_first(condition, limit_ms) ({							\
+	uint64_t until_ = clock_mono_ns() + (limit_ms) * CLOCK_NS_PER_MS, before_ = 0, worst_ = 0;	\
+	struct seen seen_;									\
+	while (clock_mono_ns() < until_ && !(condition)) {					\
+		if (!wire_next(wire, &seen_, 10) || !seen_.from_a || member_of(&seen_) != 0)	\
+			continue;								\
+		if (before_ && seen_.at_ns - before_ > worst_)					\
+			worst_ = seen_.at_ns - before_;						\
+		before_ = seen_.at_ns;								\
+	}											\
+	worst_;											\
+})
+
+static void second_comes_and_goes(bool ipv6)
+{
+	static struct vrrp_conf second;		/* until the engines have ended */
+	struct seen seen;
+	uint64_t worst_ns;
+	uint8_t frame[64];
+
+	node_init(&a, SIDE_A, 200);
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE) && node_status(&a).announcements == 3, 2000) != UINT32_MAX);
+	second = second_conf(SIDE_A, ipv6);
+	for (unsigned i = 0; i < 3; i++) {	/* its number is free again each time */
+		wire_skip(wire);
+		assert_true(add(&a, 1, &second));
+		worst_ns = watch_first(has_state(&a, 1, VRRP_ACTIVE), 1000);
+		assert_true(has_state(&a, 1, VRRP_ACTIVE));
+		assert_true(lease_holds(&a.leases, 1, clock_boot_ns()));
+		assert_true(wire_find(wire, &seen, seen.from_a && member_of(&seen) == 1 && priority_of(&seen) == 200, 500));
+		if (!ipv6) {
+			forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.54");
+			send_frame(frame, 42);
+			assert_true(wire_find(wire, &seen, is_arp(&seen, 2) && seen.from_a, 500));
+		}
+		wire_skip(wire);
+		vrrp_engine_remove(a.engine, 1);
+		assert_true(wire_find(wire, &seen, seen.from_a && member_of(&seen) == 1 && !priority_of(&seen), 500));
+		assert_true(wait_until(vrrp_engine_is_gone(a.engine, 1), 500) != UINT32_MAX);
+		assert_int_equal(a.words[1].active, 0);
+		assert_false(lease_holds(&a.leases, 1, clock_boot_ns()));
+		vrrp_engine_forget(a.engine, 1);
+		wire_skip(wire);
+		if (!ipv6) {
+			forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.54");
+			send_frame(frame, 42);
+		}
+		assert_false(wire_find(wire, &seen, seen.from_a && (member_of(&seen) == 1 || is_arp(&seen, 2)), 250));
+		printf("# added and removed: worst gap between the first router's advertisements %.1f ms of 100\n",
+		       (double)worst_ns / 1e6);
+		assert_true(worst_ns < 150 * CLOCK_NS_PER_MS);
+	}
+	assert_int_equal(node_status(&a).transitions, 2);
+	assert_int_equal(node_status(&a).announcements, 3);
+}
+
+static void routers_come_and_go(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	second_comes_and_goes(false);
+}
+
+static void segments_come_and_go(void **state)
+{
+	(void)state;
+	NEED_LAB();
+	second_comes_and_goes(true);
+}
+
+/* The group stays where it is until the newcomer is there, too; then they are one. */
+static void joins_an_active_group(void **state)
+{
+	static struct vrrp_conf second;
+	struct vrrp_link link = { .source = address("192.0.2.1"), .ready = true };
+
+	(void)state;
+	NEED_LAB();
+	node_init(&a, SIDE_A, 200);
+	snprintf(a.conf[0].group, sizeof(a.conf[0].group), "pair");
+	second = second_conf(SIDE_A, false);
+	snprintf(second.group, sizeof(second.group), "pair");
+	assert_true(node_up(&a));
+	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 2000) != UINT32_MAX);
+	assert_true(add(&a, 1, &second));
+	assert_true(wait_until(has_state(&a, 1, VRRP_ACTIVE), 1000) != UINT32_MAX);
+	assert_int_equal(node_status(&a).transitions, 2);
+	memcpy(link.mac, side_mac[SIDE_A], sizeof(link.mac));
+	vrrp_engine_link(a.engine, 1, &link);		/* down */
+	assert_true(wait_until(both_are(&a, VRRP_INITIALIZE), 500) != UINT32_MAX);
+	link.up = true;
+	vrrp_engine_link(a.engine, 1, &link);
+	assert_true(wait_until(both_are(&a, VRRP_ACTIVE), 1000) != UINT32_MAX);
+	vrrp_engine_remove(a.engine, 1);
+	assert_true(wait_until(vrrp_engine_is_gone(a.engine, 1), 500) != UINT32_MAX);
+	vrrp_engine_forget(a.engine, 1);
+	sleep_ms(300);
+	assert_true(node_is(&a, VRRP_ACTIVE));
+	assert_int_equal(node_status(&a).transitions, 5);
+}
+
 /* ---- who should not be there ---- */
 
 /* Asked before the first take, from the interface's own MAC; a host that answers is named. */
@@ -395,6 +531,9 @@ int main(void)
 		LAB_CASE("V095 V172 held after boot and link-up, for as long as told and no longer, and says so", waits_for_holds),
 		LAB_CASE("V171 a link that flaps for 20 ms, three times: one move", flap_moves_once),
 		LAB_CASE("V175 V176 other addresses while Active: only what is new is announced, no advert late", changes_addresses),
+		LAB_CASE("V175 a router more, and less, beside an Active one, which misses nothing", routers_come_and_go),
+		LAB_CASE("V175 likewise one of the other family, with sockets of its own", segments_come_and_go),
+		LAB_CASE("V174 V175 a new member joins an Active group, and leaves it, without moving it", joins_an_active_group),
 		LAB_CASE("before the first take the network is asked; who has the address is named", asks_before_it_takes),
 		LAB_CASE("the Active that answers that is no conflict, with either MAC", an_active_is_no_conflict),
 		LAB_CASE("V183 two hosts that advertise priority 255 are named", names_two_owners),
