@@ -9,6 +9,8 @@
  * Query n uses socket n % sockets and id (n / sockets) % 65536, so (socket, id) is a position in one ring
  * of sockets x 65536 slots and nothing is ever searched. Half of a slot belongs to the sender (struct
  * question_sent), the other half to the receiver (struct outcome); `sent` and `retired` publish them.
+ *
+ * Query n goes to server n % servers. Every socket has one server, so sockets are a multiple of servers.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,6 +37,7 @@
 enum {
 	IDS = 65536,			/* per socket */
 	SOCKETS_MAX = 64,
+	SERVERS_MAX = 4,
 	BATCH = 64,			/* messages per sendmmsg, recvmmsg */
 	HEADER_LEN = 12,
 	QUESTION_MAX = 255 + 4,
@@ -57,9 +60,17 @@ struct question {
 	uint8_t wire[QUESTION_MAX];	/* name, type, class */
 };
 
+struct server {
+	const char *text;		/* as it was given */
+	struct sockaddr_storage address;
+	socklen_t len;
+};
+
 struct options {
-	struct sockaddr_storage server, source;
-	socklen_t server_len, source_len;	/* source_len 0: the kernel chooses */
+	struct server server[SERVERS_MAX];
+	unsigned servers;
+	struct sockaddr_storage source;
+	socklen_t source_len;			/* 0: the kernel chooses */
 	const char *name, *names_file;
 	uint16_t type, edns_size;		/* edns_size 0: no OPT */
 	unsigned sockets;
@@ -86,6 +97,11 @@ struct tally {
 	uint64_t rcode[RCODES];
 	uint64_t latency[BUCKETS];
 	uint64_t latency_max_ns;
+};
+
+/* What became of the queries to one server. */
+struct service {
+	uint64_t sent, answered, failed, lost;	/* sent, lost: at the end */
 	uint64_t last_good_ns, gap_ns;		/* by arrival */
 	uint64_t outage_since_ns, outage_ns;	/* by time of sending; since 0 = none */
 	uint64_t first_bad_ns, last_bad_ns;	/* likewise; 0 = none */
@@ -105,6 +121,7 @@ struct prober {
 	uint64_t end_ns;		/* last send; read after sender_done */
 	uint64_t send_errors, sender_late_ns;	/* sender's, read after sender_done */
 	struct tally tally;
+	struct service service[SERVERS_MAX];
 };
 
 static volatile sig_atomic_t stop;
@@ -151,6 +168,12 @@ static void put_be16(uint8_t *to, uint16_t value)
 static uint16_t get_be16(const uint8_t *from)
 {
 	return (uint16_t)(from[0] << 8 | from[1]);
+}
+
+/* Of a query, or of a socket. */
+static unsigned server_of(const struct prober *p, uint64_t n)
+{
+	return (unsigned)(n % p->opt.servers);
 }
 
 /* Questions */
@@ -270,6 +293,7 @@ static uint64_t due_ns(const struct prober *p, uint64_t n)
 static void send_on_socket(struct prober *p, uint64_t first, unsigned count)
 {
 	static uint8_t wire[BATCH][QUERY_MAX];
+	struct server *server = &p->opt.server[server_of(p, first)];
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	unsigned done = 0;
@@ -278,7 +302,7 @@ static void send_on_socket(struct prober *p, uint64_t first, unsigned count)
 		parts[i].iov_base = wire[i];
 		parts[i].iov_len = encode_query(p, first + (uint64_t)i * p->opt.sockets, wire[i]);
 		messages[i] = (struct mmsghdr){ .msg_hdr = {
-			.msg_name = &p->opt.server, .msg_namelen = p->opt.server_len,
+			.msg_name = &server->address, .msg_namelen = server->len,
 			.msg_iov = &parts[i], .msg_iovlen = 1,
 		} };
 	}
@@ -394,25 +418,25 @@ static struct outcome *outcome_of(struct prober *p, uint64_t n)
 	return outcome;
 }
 
-static void extend_outage(struct tally *t, uint64_t until_ns)
+static void extend_outage(struct service *s, uint64_t until_ns)
 {
-	if (t->outage_since_ns && until_ns - t->outage_since_ns > t->outage_ns)
-		t->outage_ns = until_ns - t->outage_since_ns;
+	if (s->outage_since_ns && until_ns - s->outage_since_ns > s->outage_ns)
+		s->outage_ns = until_ns - s->outage_since_ns;
 }
 
 /* In the order of sending: an outage runs from its first failed query to the next good one. */
-static void judge_outage(struct tally *t, uint64_t sent_ns, bool is_good)
+static void judge_outage(struct service *s, uint64_t sent_ns, bool is_good)
 {
-	extend_outage(t, sent_ns);
+	extend_outage(s, sent_ns);
 	if (is_good) {
-		t->outage_since_ns = 0;
+		s->outage_since_ns = 0;
 		return;
 	}
-	if (!t->outage_since_ns)
-		t->outage_since_ns = sent_ns;
-	if (!t->first_bad_ns)
-		t->first_bad_ns = sent_ns;
-	t->last_bad_ns = sent_ns;
+	if (!s->outage_since_ns)
+		s->outage_since_ns = sent_ns;
+	if (!s->first_bad_ns)
+		s->first_bad_ns = sent_ns;
+	s->last_bad_ns = sent_ns;
 }
 
 static void retire_finished(struct prober *p, uint64_t now_ns)
@@ -428,37 +452,46 @@ static void retire_finished(struct prober *p, uint64_t now_ns)
 			break;
 		if (outcome->state == WAITING)
 			outcome->state = LOST;
-		judge_outage(&p->tally, sent_ns, outcome->state == GOOD);
+		judge_outage(&p->service[server_of(p, n)], sent_ns, outcome->state == GOOD);
 	}
 	atomic_store_explicit(&p->retired, n, memory_order_release);
 }
 
-static void note_good(struct tally *t, uint64_t now_ns)
+static void extend_gap(struct service *s, uint64_t until_ns)
 {
-	if (now_ns - t->last_good_ns > t->gap_ns)
-		t->gap_ns = now_ns - t->last_good_ns;
-	t->last_good_ns = now_ns;
-	t->good++;
+	if (until_ns > s->last_good_ns && until_ns - s->last_good_ns > s->gap_ns)
+		s->gap_ns = until_ns - s->last_good_ns;
+}
+
+static void note_good(struct service *s, uint64_t now_ns)
+{
+	extend_gap(s, now_ns);
+	s->last_good_ns = now_ns;
 }
 
 static void count_answer(struct prober *p, uint64_t n, const uint8_t *wire, uint64_t now_ns)
 {
 	struct tally *t = &p->tally;
+	struct service *s = &p->service[server_of(p, n)];
 	uint64_t latency_ns = now_ns - p->asked[n % p->slots].sent_ns;
 	uint8_t rcode = wire[3] & 0x0f;
 	bool is_good = rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN;
 
 	t->answered++;
+	s->answered++;
 	t->rcode[rcode]++;
 	t->latency[bucket_of(latency_ns)]++;
 	if (latency_ns > t->latency_max_ns)
 		t->latency_max_ns = latency_ns;
 	if (wire[2] & 0x02)
 		t->truncated++;
-	if (is_good)
-		note_good(t, now_ns);
-	else
+	if (is_good) {
+		t->good++;
+		note_good(s, now_ns);
+	} else {
 		t->failed++;
+		s->failed++;
+	}
 	outcome_of(p, n)->state = is_good ? GOOD : FAILED;
 }
 
@@ -507,10 +540,10 @@ static void take_answer(struct prober *p, unsigned socket, const uint8_t *wire, 
 		count_answer(p, n, wire, now_ns);
 }
 
-static bool is_from_server(const struct prober *p, const struct sockaddr_storage *from)
+static bool is_from_server(const struct server *server, const struct sockaddr_storage *from)
 {
-	const struct sockaddr_in *v4 = (const void *)from, *server4 = (const void *)&p->opt.server;
-	const struct sockaddr_in6 *v6 = (const void *)from, *server6 = (const void *)&p->opt.server;
+	const struct sockaddr_in *v4 = (const void *)from, *server4 = (const void *)&server->address;
+	const struct sockaddr_in6 *v6 = (const void *)from, *server6 = (const void *)&server->address;
 
 	if (from->ss_family == AF_INET)
 		return v4->sin_port == server4->sin_port &&
@@ -539,7 +572,7 @@ static bool read_answers(struct prober *p, unsigned socket)
 	count = recvmmsg(p->fd[socket], messages, BATCH, MSG_DONTWAIT, NULL);
 	now_ns = clock_mono_ns();
 	for (int i = 0; i < count; i++) {
-		if (is_from_server(p, &from[i]))
+		if (is_from_server(&p->opt.server[server_of(p, socket)], &from[i]))
 			take_answer(p, socket, wire[i], messages[i].msg_len, now_ns);
 		else
 			p->tally.stray++;
@@ -555,12 +588,29 @@ static bool is_finished(const struct prober *p)
 			   atomic_load_explicit(&p->sent, memory_order_relaxed);
 }
 
+/* What is known only when all is over. */
+static void close_accounts(struct prober *p)
+{
+	uint64_t sent = atomic_load(&p->sent);
+
+	p->tally.lost = sent - p->tally.answered;
+	for (unsigned i = 0; i < p->opt.servers; i++) {
+		struct service *s = &p->service[i];
+
+		s->sent = (sent + p->opt.servers - 1 - i) / p->opt.servers;
+		s->lost = s->sent - s->answered;
+		extend_outage(s, p->end_ns);
+		extend_gap(s, p->end_ns);
+	}
+}
+
 /* Every query retires by its timeout, so this ends timeout after the sender did. */
 static void run_receiver(struct prober *p, int epoll_fd)
 {
 	struct epoll_event events[SOCKETS_MAX];
 
-	p->tally.last_good_ns = p->start_ns;
+	for (unsigned i = 0; i < p->opt.servers; i++)
+		p->service[i].last_good_ns = p->start_ns;
 	while (!is_finished(p)) {
 		int ready = epoll_wait(epoll_fd, events, SOCKETS_MAX, 5);
 
@@ -569,10 +619,7 @@ static void run_receiver(struct prober *p, int epoll_fd)
 				;
 		retire_finished(p, clock_mono_ns());
 	}
-	p->tally.lost = atomic_load(&p->sent) - p->tally.answered;
-	extend_outage(&p->tally, p->end_ns);
-	if (p->end_ns > p->tally.last_good_ns && p->end_ns - p->tally.last_good_ns > p->tally.gap_ns)
-		p->tally.gap_ns = p->end_ns - p->tally.last_good_ns;
+	close_accounts(p);
 }
 
 /* Report */
@@ -597,8 +644,43 @@ static uint64_t count_socket_drops(const struct prober *p)
 	return drops;
 }
 
+static double affected_ms(const struct service *s)
+{
+	return to_ms(s->last_bad_ns - s->first_bad_ns);
+}
+
+/* The times of the servers together: the longest outage and gap of any, and from the first failure to the last of all. */
+static struct service times_of_all(const struct prober *p)
+{
+	struct service all = { .first_bad_ns = 0 };
+
+	for (unsigned i = 0; i < p->opt.servers; i++) {
+		const struct service *s = &p->service[i];
+
+		all.outage_ns = s->outage_ns > all.outage_ns ? s->outage_ns : all.outage_ns;
+		all.gap_ns = s->gap_ns > all.gap_ns ? s->gap_ns : all.gap_ns;
+		if (!all.first_bad_ns || (s->first_bad_ns && s->first_bad_ns < all.first_bad_ns))
+			all.first_bad_ns = s->first_bad_ns;
+		all.last_bad_ns = s->last_bad_ns > all.last_bad_ns ? s->last_bad_ns : all.last_bad_ns;
+	}
+	return all;
+}
+
+static void print_json_servers(const struct prober *p)
+{
+	for (unsigned i = 0; i < p->opt.servers; i++) {
+		const struct service *s = &p->service[i];
+
+		printf("%s{\"address\": \"%s\", \"sent\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"lost\": %" PRIu64
+		       ", \"gap_ms\": %.3f, \"outage_ms\": %.3f, \"affected_ms\": %.3f}", i ? ", " : "",
+		       p->opt.server[i].text, s->sent, s->failed, s->lost, to_ms(s->gap_ns), to_ms(s->outage_ns),
+		       affected_ms(s));
+	}
+}
+
 static void print_json(const struct prober *p, uint64_t sent)
 {
+	const struct service all = times_of_all(p);
 	const struct tally *t = &p->tally;
 	const char *comma = "";
 
@@ -616,16 +698,19 @@ static void print_json(const struct prober *p, uint64_t sent)
 	}
 	printf("}, \"gap_ms\": %.3f, \"outage_ms\": %.3f, \"affected_ms\": %.3f, \"latency_us\": {\"p50\": %.1f, \"p99\": %.1f"
 	       ", \"p999\": %.1f, \"max\": %.1f}, \"seconds\": %.3f, \"sender_late_ms\": %.3f"
-	       ", \"send_errors\": %" PRIu64 ", \"socket_drops\": %" PRIu64 "}\n",
-	       to_ms(t->gap_ns), to_ms(t->outage_ns), to_ms(t->last_bad_ns - t->first_bad_ns),
+	       ", \"send_errors\": %" PRIu64 ", \"socket_drops\": %" PRIu64 ", \"servers\": [",
+	       to_ms(all.gap_ns), to_ms(all.outage_ns), affected_ms(&all),
 	       percentile_us(t, 0.5), percentile_us(t, 0.99), percentile_us(t, 0.999),
 	       (double)t->latency_max_ns / CLOCK_NS_PER_US,
 	       to_ms(p->end_ns - p->start_ns) / 1000, to_ms(p->sender_late_ns), p->send_errors,
 	       count_socket_drops(p));
+	print_json_servers(p);
+	puts("]}");
 }
 
 static void print_text(const struct prober *p, uint64_t sent)
 {
+	const struct service all = times_of_all(p);
 	const struct tally *t = &p->tally;
 
 	printf("sent        %10" PRIu64 "   in %.3f s\n", sent, to_ms(p->end_ns - p->start_ns) / 1000);
@@ -637,11 +722,14 @@ static void print_text(const struct prober *p, uint64_t sent)
 	printf("lost        %10" PRIu64 "   late %" PRIu64 "\n", t->lost, t->late);
 	printf("duplicates  %10" PRIu64 "   wrong %" PRIu64 ", stray %" PRIu64 "\n",
 	       t->duplicates, t->wrong, t->stray);
-	printf("gap         %10.3f ms longest time without a good answer\n", to_ms(t->gap_ns));
+	printf("gap         %10.3f ms longest time without a good answer\n", to_ms(all.gap_ns));
 	printf("outage      %10.3f ms longest time in which every query sent failed\n",
-	       to_ms(t->outage_ns));
+	       to_ms(all.outage_ns));
 	printf("affected    %10.3f ms from the first query that failed to the last\n",
-	       to_ms(t->last_bad_ns - t->first_bad_ns));
+	       affected_ms(&all));
+	for (unsigned i = 0; p->opt.servers > 1 && i < p->opt.servers; i++)
+		printf("  sent %" PRIu64 ", failed %" PRIu64 ", lost %" PRIu64 ", outage %.3f ms: %s\n", p->service[i].sent,
+		       p->service[i].failed, p->service[i].lost, to_ms(p->service[i].outage_ns), p->opt.server[i].text);
 	printf("latency     %10.1f us p50, %.1f p99, %.1f p99.9, %.1f max\n", percentile_us(t, 0.5),
 	       percentile_us(t, 0.99), percentile_us(t, 0.999),
 	       (double)t->latency_max_ns / CLOCK_NS_PER_US);
@@ -652,10 +740,10 @@ static void print_text(const struct prober *p, uint64_t sent)
 
 /* Start */
 
-static int open_socket(const struct options *opt)
+static int open_socket(const struct options *opt, const struct server *server)
 {
 	int size = RCVBUF;
-	int fd = socket(opt->server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(server->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		die("socket: %s", strerror(errno));
@@ -676,7 +764,7 @@ static int open_sockets(struct prober *p)
 	for (unsigned i = 0; i < p->opt.sockets; i++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
 
-		p->fd[i] = open_socket(&p->opt);
+		p->fd[i] = open_socket(&p->opt, &p->opt.server[server_of(p, i)]);
 		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, p->fd[i], &event))
 			die("epoll: %s", strerror(errno));
 	}
@@ -698,13 +786,17 @@ static void parse_address(const char *text, const char *port, struct sockaddr_st
 }
 
 /* ADDR, ADDR4:PORT or [ADDR6]:PORT. */
-static void parse_server(struct options *opt, const char *text)
+static void add_server(struct options *opt, const char *text)
 {
+	struct server *server = &opt->server[opt->servers];
 	char host[64];
 	const char *colon = strrchr(text, ':');
 	bool has_port = colon && (text[0] == '[' ? colon[-1] == ']' : strchr(text, ':') == colon);
 	size_t len = has_port ? (size_t)(colon - text) : strlen(text);
 
+	if (opt->servers++ == SERVERS_MAX)
+		die("more than %d servers", SERVERS_MAX);
+	server->text = text;
 	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
 		text++;
 		len -= 2;
@@ -713,7 +805,7 @@ static void parse_server(struct options *opt, const char *text)
 		die("bad address %s", text);
 	memcpy(host, text, len);
 	host[len] = '\0';
-	parse_address(host, has_port ? colon + 1 : "53", &opt->server, &opt->server_len);
+	parse_address(host, has_port ? colon + 1 : "53", &server->address, &server->len);
 }
 
 static double parse_number(const char *option, const char *text, double min, double max)
@@ -734,15 +826,16 @@ static uint64_t parse_seconds(const char *option, const char *text, double max)
 __attribute__((noreturn))
 static void usage(int code)
 {
-	fputs("probe --server ADDR[:PORT] (--name NAME | --names FILE) [options]\n"
+	fputs("probe --server ADDR[:PORT]... (--name NAME | --names FILE) [options]\n"
 	      "  --type TYPE     type of --name, and of names without one in FILE (A)\n"
-	      "  --rate N        queries a second (1000)\n"
+	      "  --rate N        queries a second, to all servers together (1000)\n"
 	      "  --seconds S     how long to send (10)\n"
 	      "  --timeout S     unanswered after this is lost (2)\n"
 	      "  --sockets N     source ports used in turn (8)\n"
 	      "  --bind ADDR     source address\n"
 	      "  --edns SIZE     send an OPT with this size (no OPT)\n"
 	      "  --json          one line for programs\n"
+	      "Several servers are asked in turn; outage and gap are those of the one that had the longest.\n"
 	      "FILE has \"NAME [TYPE]\" a line. SIGINT and SIGTERM end the sending and report.\n"
 	      "Good answers are NOERROR and NXDOMAIN; every other code is a failure.\n"
 	      "Exit: 0 all good, 1 some lost, failed, wrong or doubled, 2 could not run.\n",
@@ -765,7 +858,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 
 	while ((key = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (key) {
-		case 's': parse_server(opt, optarg); break;
+		case 's': add_server(opt, optarg); break;
 		case 'n': opt->name = optarg; break;
 		case 'f': opt->names_file = optarg; break;
 		case 't': opt->type = parse_type(optarg); break;
@@ -780,7 +873,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		default: usage(2);
 		}
 	}
-	if (optind < argc || !opt->server_len || !opt->name == !opt->names_file)
+	if (optind < argc || !opt->servers || !opt->name == !opt->names_file)
 		usage(2);
 }
 
@@ -792,8 +885,17 @@ static void check_ring(const struct options *opt)
 	if (2 * waiting > (double)opt->sockets * IDS)
 		die("rate %" PRIu64 " with this timeout needs --sockets %u", opt->rate,
 		    (unsigned)(2 * waiting / IDS) + 1);
-	if (opt->source_len && opt->source.ss_family != opt->server.ss_family)
-		die("--bind and --server are of different families");
+}
+
+static void check_servers(struct options *opt)
+{
+	for (unsigned i = 0; i < opt->servers; i++) {
+		if (opt->source_len && opt->source.ss_family != opt->server[i].address.ss_family)
+			die("--bind and --server are of different families");
+	}
+	opt->sockets += (opt->servers - opt->sockets % opt->servers) % opt->servers;
+	if (opt->sockets > SOCKETS_MAX)
+		opt->sockets -= opt->servers;
 }
 
 static void catch_signals(void)
@@ -829,6 +931,7 @@ int main(int argc, char **argv)
 	uint64_t sent;
 
 	parse_options(&p.opt, argc, argv);
+	check_servers(&p.opt);
 	check_ring(&p.opt);
 	if (p.opt.names_file)
 		read_questions(&p);
