@@ -17,9 +17,9 @@ node_listen() {
 	echo "{ address = \"$(host_ipv4 "$1")\"; }, { address = \"$(host_ipv6 "$1")\"; }"
 }
 
-# A virtual router a family.
+# A virtual router a family, which are Active together.
 node_vrrp() {
-	local common="interface = \"eth0\"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;"
+	local common="group = \"pair\"; interface = \"eth0\"; vrid = $VRID; priority = ${NODE_PRIORITY[$1]}; interval_cs = $VIP_CS;"
 
 	common+=" virtual_mac = true; preempt = true; preempt_delay_s = $PREEMPT_DELAY;"
 	[ "$VIP_CS" = 0 ] || cat <<-END

@@ -10,7 +10,8 @@ write_dnsdist() {
 
 	cat <<-END >"$dir/dnsdist.conf"
 		setLocal("0.0.0.0:53")
-		setACL({"10.10.0.0/16", "127.0.0.0/8"})
+		addLocal("[::]:53")
+		setACL({"10.10.0.0/16", "127.0.0.0/8", "fd10:10::/32"})
 		setSecurityPollSuffix("")
 		setServFailWhenNoServer(true)
 		setServerPolicy(leastOutstanding)
@@ -23,7 +24,23 @@ write_dnsdist() {
 	END
 }
 
-# Seconds with fractions. The check script cannot run more often than once a second.
+# keepalived_instance HOST NAME ADDRESS/LENGTH - seconds with fractions.
+keepalived_instance() {
+	cat <<-END
+		vrrp_instance $2 {
+			state BACKUP
+			interface eth0
+			virtual_router_id $VRID
+			priority ${NODE_PRIORITY[$1]}
+			advert_int $(awk -v cs="$VIP_CS" 'BEGIN { print cs / 100 }')
+			virtual_ipaddress {
+				$3 dev eth0
+			}
+		}
+	END
+}
+
+# IPv4 and IPv6 move together. The check script cannot run more often than once a second.
 write_keepalived() {
 	local host=$1 dir=$2
 
@@ -41,19 +58,17 @@ write_keepalived() {
 			fall 2
 			rise 2
 		}
-		vrrp_instance dns {
-			state BACKUP
-			interface eth0
-			virtual_router_id $VRID
-			priority ${NODE_PRIORITY[$host]}
-			advert_int $(awk -v cs="$VIP_CS" 'BEGIN { print cs / 100 }')
-			virtual_ipaddress {
-				$(vip)/24 dev eth0
+		vrrp_sync_group pair {
+			group {
+				ipv4
+				ipv6
 			}
 			track_script {
 				dns
 			}
 		}
+		$(keepalived_instance "$host" ipv4 "$(vip)/24")
+		$(keepalived_instance "$host" ipv6 "$(vip6)/64")
 	END
 }
 
