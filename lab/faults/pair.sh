@@ -200,10 +200,14 @@ plug_dd1() { machine_dd1 plug && lab start dd1-tandemd; }
 
 # --- who has the VIP -------------------------------------------------------------------------------
 
-# owner_is NODE - as the client sees it. A question that is lost is not waited for.
+# owner_is NODE - of every address, as the client sees it. A question that is lost is not waited for.
 owner_is() {
-	timeout 0.3 ip netns exec "$(asker client)" dig +short +noedns +tries=1 +time=1 "@$SERVICE" id.server. CH TXT |
-		grep -qx "\"$1\""
+	local address
+
+	for address in "${SERVICES[@]}"; do
+		timeout 0.3 ip netns exec "$(asker client)" dig +short +noedns +tries=1 +time=1 "@$address" id.server. CH TXT |
+			grep -qx "\"$1\"" || return 1
+	done
 }
 
 stands_by() {
@@ -217,9 +221,19 @@ stands_by() {
 
 is_ready() { owner_is dd1 && stands_by dd2; }
 
-# owners - who answers for the address that the load goes to; answers NODE - what that is when it is NODE alone.
-owners() { lab owners ${IPV6:+--ipv6}; }
-answers() { [ -n "$IPV6" ] && echo "$1:dns+nd" || echo "$1:arp+dns"; }
+# owners - who answers for the addresses that the load goes to.
+owners() { lab owners "${FAMILIES[@]/#/--}"; }
+
+# answers NODE... - what "owners" says when these nodes do, for every address.
+answers() {
+	local ipv4="${*/%/:arp+dns}" ipv6="${*/%/:dns+nd}"
+
+	case ${FAMILIES[*]} in
+	ipv4) echo "$ipv4" ;;
+	ipv6) echo "$ipv6" ;;
+	*) echo "ipv4 $ipv4, ipv6 $ipv6" ;;
+	esac
+}
 
 # OWNERS is what "owners" said last; that takes a third of a second, so the quick questions come first.
 is_settled() {
@@ -250,13 +264,8 @@ check_pair_drill() {
 
 # Lost, or answered with a failure, as far as the drill is judged by it. One of several workers takes only its share
 # of the queries with it.
-outage_of() {
-	if [ "$DRILL" = hang-worker ]; then
-		result main affected_ms
-	else
-		result main outage_ms
-	fi
-}
+outage_key() { [ "$DRILL" = hang-worker ] && echo affected_ms || echo outage_ms; }
+outage_of() { result main "$(outage_key)"; }
 
 keeps_target() {
 	if [ "$(target_ms)" = 0 ]; then
@@ -300,7 +309,7 @@ drill_pair() {
 	IFS='|' read -r fault mend owner <<<"${PAIR_DRILLS[${DRILL%-slow}]}"
 	owner=${owner// /}
 	check_pair_drill
-	say "$([ "$FAMILY" = slow ] && echo recursive || echo authoritative) names at $RATE q/s to the VIP; then$fault"
+	say "$([ "$KIND" = slow ] && echo recursive || echo authoritative) names at $RATE q/s to the VIP; then$fault"
 	wait_for is_ready $SETTLE_DEADLINE || die "before the drill the VIP is not with dd1: $(owners)"
 	if [ "${DRILL%-slow}" = failback ]; then
 		UNDO+=(start_node)
@@ -309,9 +318,9 @@ drill_pair() {
 		UNDO=()
 	fi
 
-	start_load main "$([ "$FAMILY" = slow ] && echo rec || echo auth)" "$RATE"
+	start_load main "$([ "$KIND" = slow ] && echo rec || echo auth)" "$RATE"
 	sleep $PAIR_LEAD
-	[ "$FAMILY" != slow ] || sleep $PAIR_TAIL
+	[ "$KIND" != slow ] || sleep $PAIR_TAIL
 	UNDO+=("$mend")
 	case $DRILL in
 	vm-kill | kernel-panic | reboot) BOOT_ID=$(boot_id) || die "dd1 does not answer" ;;
@@ -335,6 +344,6 @@ drill_pair() {
 
 	[ "$during" = "$(answers "$owner")" ] && [ "$after" = "$(answers dd1)" ] && answers_are_right && keeps_target
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
-		"\"failed\": $(result main failed), \"late\": $(result main late)$(
+		"$(outages main "$(outage_key)")\"failed\": $(result main failed), \"late\": $(result main late)$(
 			printf ', "%s": "%s"' owners "$during" owners_after "$after"), "
 }

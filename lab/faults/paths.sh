@@ -147,7 +147,7 @@ end_path_drill() {
 	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(owners)
 	[ "$OWNERS" = "$(answers dd1)" ] && has_right main && keeps_target || status=1
 	conclude "$status" main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
-		"\"failed\": $(result main failed), \"late\": $(result main late), \"owners\": \"$2\", \"owners_after\": \"$OWNERS\", ${3:-}$(
+		"$(outages main outage_ms)\"failed\": $(result main failed), \"late\": $(result main late), \"owners\": \"$2\", \"owners_after\": \"$OWNERS\", ${3:-}$(
 			printf '"%s": %s, ' dd1_changes "$(grown dd1 transitions)" dd2_changes "$(grown dd2 transitions)")"
 	forget_failures || die "dd1 does not start again"
 }
@@ -211,7 +211,7 @@ drill_split() {
 	end_watch
 	single=$(last_claim_ms dd2 "$since")
 	second=$(second_announcement_ms dd1 "$since")
-	[ "$during" = "$(answers dd1) $(answers dd2)" ] && no_more "$single" $((10 * VIP_CS + BURST_MS + healing_ms)) || status=1
+	[ "$during" = "$(answers dd1 dd2)" ] && no_more "$single" $((10 * VIP_CS + BURST_MS + healing_ms)) || status=1
 	[ -z "$second" ] || no_more "$single" "$second" || status=1
 	moved_as 0 2 && counts_two_actives || status=1
 	end_path_drill $status "$during" "\"single_ms\": $single, \"healing_ms\": $healing_ms, \"second_announcement_ms\": ${second:-null}, $(
