@@ -7,23 +7,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "node/hellotext.h"
 #include "node/members.h"
+#include "node/rows.h"
 #include "node/table.h"
 #include "node/vrrptext.h"
 
 /* ---- virtual routers ---- */
-
-static const char *join_addresses(const json_t *router, char *text, size_t size)
-{
-	const json_t *address;
-	size_t i, at = 0;
-
-	text[0] = '\0';
-	json_array_foreach(json_object_get(router, "addresses"), i, address)
-		if (at < size && json_is_string(address))
-			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", json_string_value(address));
-	return text;
-}
 
 /* VIRTUAL ROUTER|ADDRESS|STATE|SINCE */
 static void add_router(struct table *t, const json_t *router)
@@ -31,7 +21,7 @@ static void add_router(struct table *t, const json_t *router)
 	char text[512];
 
 	table_text(t, vrrptext_name(router, text, sizeof(text)));
-	table_text(t, join_addresses(router, text, sizeof(text)));
+	table_text(t, rows_join(json_object_get(router, "addresses"), text, sizeof(text)));
 	snprintf(text, sizeof(text), "%s%s", text_of(router, "state"),
 		 flag_of(router, "lingering") ? ", lingering" : flag_of(router, "released") ? ", released" : "");
 	table_text(t, text);
@@ -55,9 +45,7 @@ static void render_routers(FILE *out, const json_t *routers)
 
 	json_array_foreach(routers, i, router) {
 		add_router(t, router);
-		table_text(t, text_of(router, "group"));
-		table_number(t, number_of(router, "priority"));
-		table_number(t, number_of(router, "effective_priority"));
+		rows_add(t, router, "group #priority #effective_priority");
 		if (flag_of(router, "holding") && !text_of(router, "why")[0])
 			snprintf(why, sizeof(why), "no preemption for %" PRIu64 " s",
 				 (number_of(router, "preempt_in_ms") + 999) / 1000);
@@ -117,14 +105,8 @@ static void render_peers(FILE *out, const json_t *routers)
 		const json_t *peer = json_object_get(router, "peer"), *counters = json_object_get(router, "counters");
 
 		table_text(t, vrrptext_name(router, name, sizeof(name)));
-		table_text(t, text_of(peer, "address"));
-		table_number(t, number_of(peer, "priority"));
-		table_number(t, number_of(peer, "interval_cs"));
-		table_text(t, text_of(peer, "checksum"));
-		table_duration(t, number_of(peer, "heard_ms"));
-		table_number(t, number_of(counters, "heard"));
-		table_number(t, number_of(counters, "missed"));
-		table_number(t, number_of(counters, "two_actives"));
+		rows_add(t, peer, "address #priority #interval_cs checksum ~heard_ms");
+		rows_add(t, counters, "#heard #missed #two_actives");
 		table_text(t, remark_of(router, remark, sizeof(remark)));
 	}
 	table_print(t, out);
@@ -144,7 +126,6 @@ static void render_order(FILE *out, const json_t *d)
 	table_print(t, out);
 }
 
-
 static void render_history(FILE *out, const json_t *d)
 {
 	struct table *t = table_new("TIME|VIRTUAL ROUTER|FROM|TO|EVENT|CAUSE|BECAUSE");
@@ -155,11 +136,7 @@ static void render_history(FILE *out, const json_t *d)
 	json_array_foreach(json_object_get(d, "transitions"), i, event) {
 		table_text(t, text_of(event, "time"));
 		table_text(t, vrrptext_name(event, name, sizeof(name)));
-		table_text(t, text_of(event, "from"));
-		table_text(t, text_of(event, "to"));
-		table_text(t, text_of(event, "event"));
-		table_text(t, text_of(event, "cause"));
-		table_text(t, text_of(event, "because"));
+		rows_add(t, event, "from to event cause because");
 	}
 	table_print(t, out);
 }
@@ -173,7 +150,7 @@ static void render_pages(FILE *out, const json_t *routers)
 	json_array_foreach(routers, i, router) {
 		if (i)
 			fputc('\n', out);
-		vrrptext_page(out, router, join_addresses(router, addresses, sizeof(addresses)),
+		vrrptext_page(out, router, rows_join(json_object_get(router, "addresses"), addresses, sizeof(addresses)),
 			      remark_of(router, remark, sizeof(remark)));
 	}
 }
@@ -197,174 +174,21 @@ static void render_vrrp(FILE *out, const json_t *d)
 	}
 }
 
-/* ---- the other node ---- */
-
-static const char *join_texts(const json_t *list, char *text, size_t size)
-{
-	const json_t *item;
-	size_t i, at = 0;
-
-	text[0] = '\0';
-	json_array_foreach(list, i, item)
-		if (at < size && json_is_string(item))
-			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", json_string_value(item));
-	return text;
-}
-
-static const char *peer_state(const json_t *d)
-{
-	if (!flag_of(d, "alive"))
-		return "SILENT";
-	return pick(flag_of(d, "paired"), flag_of(d, "faulty") ? "FAULTY" : "there", "OTHER VERSION");
-}
-
-static void add_time_since(struct table *t, const json_t *object)
-{
-	if (json_object_get(object, "heard_ms"))
-		table_duration(t, number_of(object, "heard_ms"));
-	else
-		table_text(t, "never");
-}
-
-/* The line that "status" has, too. */
-static void render_peer_summary(FILE *out, const json_t *d)
-{
-	struct table *t = table_new("PEER|VERSION|STATE|SINCE|HEARD AGO|UPTIME|>CLOCK ms|DIFFERS|>QUERIES|>CACHED");
-	char text[256];
-
-	table_text(t, text_of(d, "name"));
-	table_text(t, text_of(d, "program"));
-	table_text(t, peer_state(d));
-	table_duration(t, number_of(d, "since_ms"));
-	add_time_since(t, d);
-	table_duration(t, number_of(d, "uptime_ms"));
-	snprintf(text, sizeof(text), "%+" PRId64, (int64_t)json_integer_value(json_object_get(d, "skew_ms")));
-	table_text(t, text);
-	join_texts(json_object_get(d, "differs"), text, sizeof(text));
-	table_text(t, flag_of(d, "compared") ? text : "not compared");
-	table_number(t, number_of(d, "queries"));
-	table_number(t, number_of(d, "cache_entries"));
-	table_print(t, out);
-}
-
-static void render_counterparts(FILE *out, const json_t *d)
-{
-	struct table *t = table_new("VIRTUAL ROUTER|HERE|>PRIORITY|THERE|>PRIORITY|>EFFECTIVE|GROUP|HELD|>HOLDS|"
-				    "OWN VIRTUAL MAC");
-	const json_t *router;
-	char name[64];
-	size_t i;
-
-	json_array_foreach(json_object_get(d, "routers"), i, router) {
-		const json_t *own = json_object_get(router, "own"), *peer = json_object_get(router, "peer");
-
-		table_text(t, vrrptext_name(router, name, sizeof(name)));
-		table_text(t, text_of(own, "state"));
-		table_number(t, number_of(own, "effective_priority"));
-		table_text(t, json_is_object(peer) ? text_of(peer, "state") : "unknown");
-		table_number(t, number_of(peer, "priority"));
-		table_number(t, number_of(peer, "effective_priority"));
-		table_text(t, text_of(peer, "group"));
-		table_text(t, pick(flag_of(router, "held"), "YES", "no"));
-		table_number(t, number_of(router, "holds"));
-		table_text(t, text_of(router, "own_virtual_mac"));
-	}
-	table_print(t, out);
-}
-
-/* All that was rejected, by its reasons: "3 forged, 1 replay". */
-static const char *join_rejected(const json_t *rejected, char *text, size_t size)
-{
-	const char *reason;
-	json_t *count;
-	size_t at = 0;
-
-	text[0] = '\0';
-	json_object_foreach((json_t *)rejected, reason, count)
-		if (at < size && json_integer_value(count))
-			at += (size_t)snprintf(text + at, size - at, "%s%" JSON_INTEGER_FORMAT " %s", at ? ", " : "",
-					       json_integer_value(count), reason);
-	return text;
-}
-
-static void render_paths(FILE *out, const json_t *d)
-{
-	struct table *t = table_new("PATH|PEER|INTERFACE|STATE|HEARD AGO|>SENT|>ERRORS|>ACCEPTED|>STARTS|REJECTED");
-	const json_t *path;
-	char text[256];
-	size_t i;
-
-	json_array_foreach(json_object_get(d, "paths"), i, path) {
-		const char *trouble = text_of(path, "trouble");
-
-		table_text(t, text_of(path, "path"));
-		table_text(t, text_of(path, "peer"));
-		table_text(t, text_of(path, "interface"));
-		table_text(t, *trouble ? trouble : pick(flag_of(path, "alive"), "there", "SILENT"));
-		add_time_since(t, path);
-		table_number(t, number_of(path, "sent"));
-		table_number(t, number_of(path, "send_errors"));
-		table_number(t, number_of(path, "accepted"));
-		table_number(t, number_of(path, "sessions"));
-		table_text(t, join_rejected(json_object_get(path, "rejected"), text, sizeof(text)));
-	}
-	table_print(t, out);
-}
-
-static void render_peer_conditions(FILE *out, const json_t *d)
-{
-	struct table *t = table_new("FAILED THERE|KIND");
-	const json_t *condition;
-	size_t i;
-
-	json_array_foreach(json_object_get(d, "conditions"), i, condition) {
-		table_text(t, text_of(condition, "name"));
-		table_text(t, text_of(condition, "kind"));
-	}
-	table_print(t, out);
-	if (number_of(d, "failed") > json_array_size(json_object_get(d, "conditions")))
-		fprintf(out, "%" PRIu64 " in all\n", number_of(d, "failed"));
-}
-
-static void render_peer(FILE *out, const json_t *d)
-{
-	if (!flag_of(d, "configured")) {
-		fputs("this node has no peer in its configuration\n", out);
-		return;
-	}
-	render_peer_summary(out, d);
-	fputc('\n', out);
-	render_counterparts(out, d);
-	fputc('\n', out);
-	render_paths(out, d);
-	if (!number_of(d, "failed"))
-		return;
-	fputc('\n', out);
-	render_peer_conditions(out, d);
-}
-
 /* ---- status ---- */
 
 static void render_summary(FILE *out, const json_t *d)
 {
 	struct table *t = table_new("NODE|VERSION|STATE|IO|UPTIME|>GENERATION|>QUERIES|>IN FLIGHT|>UNACCOUNTED|"
 				    ">TCP|>LOG LOST");
-
-	table_text(t, text_of(d, "node"));
-	table_text(t, text_of(d, "version"));
-	table_text(t, pick(flag_of(d, "good"), "good", "NOT GOOD"));
-	table_text(t, text_of(d, "io"));
-	table_duration(t, number_of(d, "uptime_ms"));
-	table_number(t, number_of(d, "generation"));
-	table_number(t, number_of(d, "queries"));
-	table_number(t, number_of(d, "inflight"));
 	char unaccounted[24];
 
+	rows_add(t, d, "node version");
+	table_text(t, pick(flag_of(d, "good"), "good", "NOT GOOD"));
+	rows_add(t, d, "io ~uptime_ms #generation #queries #inflight");
 	snprintf(unaccounted, sizeof(unaccounted), "%" PRId64,
 		 (int64_t)json_integer_value(json_object_get(d, "unaccounted")));
 	table_text(t, unaccounted);
-	table_number(t, number_of(d, "tcp_connections"));
-	table_number(t, number_of(d, "log_lines_lost"));
+	rows_add(t, d, "#tcp_connections #log_lines_lost");
 	table_print(t, out);
 }
 
@@ -382,30 +206,14 @@ static void render_listen(FILE *out, const json_t *d)
 
 static void render_ports(FILE *out, const json_t *d)
 {
-	const json_t *ports = json_object_get(d, "ports"), *port;
-	struct table *t;
-	size_t i;
+	const json_t *ports = json_object_get(d, "ports");
 
 	if (!json_array_size(ports))
 		return;
-	t = table_new("PORT|SIDE|FILTER|WANTED|MEMORY|>QUEUES|>RING|>FRAME|>BUSY POLL us|>VLAN|>MTU|CARRIER|MAC");
-	json_array_foreach(ports, i, port) {
-		table_text(t, text_of(port, "name"));
-		table_text(t, text_of(port, "side"));
-		table_text(t, text_of(port, "mode"));
-		table_text(t, text_of(port, "mode_wanted"));
-		table_text(t, pick(flag_of(port, "zero_copy"), "zero-copy", "copy"));
-		table_number(t, number_of(port, "queues"));
-		table_number(t, number_of(port, "ring_size"));
-		table_number(t, number_of(port, "frame_size"));
-		table_number(t, number_of(port, "busy_poll_us"));
-		table_number(t, number_of(port, "vlan"));
-		table_number(t, number_of(port, "mtu"));
-		table_text(t, pick(flag_of(port, "carrier"), "yes", "NO"));
-		table_text(t, text_of(port, "mac"));
-	}
 	fputc('\n', out);
-	table_print(t, out);
+	rows_print(out, "PORT|SIDE|FILTER|WANTED|MEMORY|>QUEUES|>RING|>FRAME|>BUSY POLL us|>VLAN|>MTU|CARRIER|MAC", ports,
+		   "name side mode mode_wanted zero_copy?zero-copy:copy #queues #ring_size #frame_size #busy_poll_us "
+		   "#vlan #mtu carrier?yes:NO mac");
 }
 
 static void render_vrrp_summary(FILE *out, const json_t *d)
@@ -461,16 +269,10 @@ static void render_tracks(FILE *out, const json_t *d)
 		return;
 	t = table_new("TRACKED|TYPE|WHAT|EFFECT|STATE|SINCE|>CHECKS|>BAD|LAST RESULT|OUTPUT|NEXT IN");
 	json_array_foreach(tracks, i, track) {
-		table_text(t, text_of(track, "name"));
-		table_text(t, text_of(track, "type"));
-		table_text(t, text_of(track, "target"));
+		rows_add(t, track, "name type target");
 		table_text(t, effect_of(track, effect, sizeof(effect)));
 		table_text(t, track_state(track));
-		table_duration(t, number_of(track, "since_ms"));
-		table_number(t, number_of(track, "checks"));
-		table_number(t, number_of(track, "bad_checks"));
-		table_text(t, text_of(track, "result"));
-		table_text(t, text_of(track, "output"));
+		rows_add(t, track, "~since_ms #checks #bad_checks result output");
 		if (flag_of(track, "under_way"))
 			table_text(t, "under way");
 		else
@@ -507,8 +309,7 @@ static void render_memory(FILE *out, const json_t *d)
 	if (!memory)
 		return;
 	t = table_new("FRAME MEMORY|PAGES");
-	table_octets(t, number_of(memory, "octets"));
-	table_text(t, pick(flag_of(memory, "huge_pages"), "huge", "small"));
+	rows_add(t, memory, "%octets huge_pages?huge:small");
 	fputc('\n', out);
 	table_print(t, out);
 }
@@ -520,10 +321,7 @@ static void render_workers(FILE *out, const json_t *d)
 	size_t i;
 
 	json_array_foreach(json_object_get(d, "workers"), i, worker) {
-		table_text(t, text_of(worker, "name"));
-		table_text(t, text_of(worker, "state"));
-		table_number(t, number_of(worker, "inflight"));
-		table_duration(t, number_of(worker, "cpu_ms"));
+		rows_add(t, worker, "name state #inflight ~cpu_ms");
 		if (json_object_get(worker, "pinned_to"))
 			table_number(t, number_of(worker, "pinned_to"));
 		else
@@ -535,19 +333,8 @@ static void render_workers(FILE *out, const json_t *d)
 
 static void render_conditions(FILE *out, const json_t *d)
 {
-	struct table *t = table_new("CONDITION|KIND|STATE|SINCE|>CHANGES|CAUSE");
-	const json_t *c;
-	size_t i;
-
-	json_array_foreach(json_object_get(d, "conditions"), i, c) {
-		table_text(t, text_of(c, "name"));
-		table_text(t, text_of(c, "kind"));
-		table_text(t, pick(flag_of(c, "failed"), "FAILED", "good"));
-		table_duration(t, number_of(c, "since_ms"));
-		table_number(t, number_of(c, "changes"));
-		table_text(t, text_of(c, "cause"));
-	}
-	table_print(t, out);
+	rows_print(out, "CONDITION|KIND|STATE|SINCE|>CHANGES|CAUSE", json_object_get(d, "conditions"),
+		   "name kind failed?FAILED:good ~since_ms #changes cause");
 }
 
 static void render_counts(FILE *out, const char *header, const json_t *counts)
@@ -574,7 +361,7 @@ static void render_status(FILE *out, const json_t *d)
 	render_runner(out, d);
 	if (json_object_get(d, "peer")) {
 		fputc('\n', out);
-		render_peer_summary(out, json_object_get(d, "peer"));
+		hellotext_summary(out, json_object_get(d, "peer"));
 	}
 	render_workers(out, d);
 	fputc('\n', out);
@@ -601,14 +388,8 @@ static void render_pools(FILE *out, const json_t *d)
 	json_array_foreach(json_object_get(d, "pools"), i, pool) {
 		const json_t *probe = json_object_get(pool, "probe");
 
-		table_text(t, text_of(pool, "name"));
-		table_text(t, text_of(pool, "kind"));
-		table_text(t, text_of(pool, "policy"));
-		table_number(t, number_of(pool, "up"));
-		table_number(t, number_of(pool, "members"));
-		table_duration(t, number_of(pool, "timeout_ms"));
-		table_text(t, text_of(probe, "name"));
-		table_duration(t, number_of(probe, "interval_ms"));
+		rows_add(t, pool, "name kind policy #up #members ~timeout_ms");
+		rows_add(t, probe, "name ~interval_ms");
 	}
 	table_print(t, out);
 }
@@ -630,17 +411,8 @@ static void render_servers(FILE *out, const json_t *d)
 	size_t i;
 
 	json_array_foreach(json_object_get(d, "servers"), i, s) {
-		table_text(t, text_of(s, "server"));
-		table_text(t, text_of(s, "pool"));
-		table_text(t, pick(flag_of(s, "up"), "up", "DOWN"));
-		table_duration(t, number_of(s, "since_ms"));
-		table_latency(t, number_of(s, "probe_latency_us"));
-		table_latency(t, number_of(s, "latency_us"));
-		table_number(t, number_of(s, "outstanding"));
-		table_number(t, number_of(s, "sent"));
-		table_number(t, number_of(s, "answered"));
-		table_number(t, number_of(s, "timeouts"));
-		table_number(t, number_of(s, "errors"));
+		rows_add(t, s, "server pool up?up:DOWN ~since_ms @probe_latency_us @latency_us #outstanding "
+			 "#sent #answered #timeouts #errors");
 		add_way(t, s);
 		table_text(t, text_of(s, "cause"));
 	}
@@ -649,15 +421,9 @@ static void render_servers(FILE *out, const json_t *d)
 
 static void render_routes(FILE *out, const json_t *d)
 {
-	struct table *t = table_new("SUFFIX|POOL");
-	const json_t *routes = json_object_get(d, "routes"), *route;
-	size_t i;
+	const json_t *routes = json_object_get(d, "routes");
 
-	json_array_foreach(routes, i, route) {
-		table_text(t, text_of(route, "suffix"));
-		table_text(t, text_of(route, "pool"));
-	}
-	table_print(t, out);
+	rows_print(out, "SUFFIX|POOL", routes, "suffix pool");
 	fprintf(out, "%zu of %" PRIu64 " suffixes%s\n", json_array_size(routes), number_of(d, "loaded"),
 		pick(flag_of(d, "more"), "; --all shows all", ""));
 }
@@ -671,11 +437,7 @@ static void render_top(FILE *out, const json_t *clients)
 	size_t i;
 
 	json_array_foreach(clients, i, c) {
-		table_text(t, text_of(c, "client"));
-		table_number(t, number_of(c, "rate"));
-		table_number(t, number_of(c, "limited_rate"));
-		table_number(t, number_of(c, "queries"));
-		table_number(t, number_of(c, "limited"));
+		rows_add(t, c, "client #rate #limited_rate #queries #limited");
 		table_duration(t, number_of(c, "first_seen_s") * 1000);
 		table_duration(t, number_of(c, "last_seen_s") * 1000);
 		table_text(t, pick(flag_of(c, "blocked"), text_of(c, "blocked_by"), "-"));
@@ -687,8 +449,7 @@ static void add_blocked(struct table *t, const json_t *c)
 {
 	char passes[32] = "none";
 
-	table_text(t, text_of(c, "client"));
-	table_text(t, text_of(c, "by"));
+	rows_add(t, c, "client by");
 	if (json_object_get(c, "since_ms"))
 		table_duration(t, number_of(c, "since_ms"));
 	else
@@ -729,25 +490,11 @@ static void render_clients(FILE *out, const json_t *d)
 
 static void render_sockets(FILE *out, const json_t *sockets)
 {
-	struct table *t;
-	const json_t *s;
-	size_t i;
-
 	if (!json_array_size(sockets))
 		return;
-	t = table_new("PORT|>QUEUE|>RX DROPPED|>RX RING FULL|>FILL EMPTY|>RX INVALID|>TX INVALID|>TX EMPTY");
-	json_array_foreach(sockets, i, s) {
-		table_text(t, text_of(s, "port"));
-		table_number(t, number_of(s, "queue"));
-		table_number(t, number_of(s, "rx_dropped"));
-		table_number(t, number_of(s, "rx_ring_full"));
-		table_number(t, number_of(s, "rx_fill_empty"));
-		table_number(t, number_of(s, "rx_invalid"));
-		table_number(t, number_of(s, "tx_invalid"));
-		table_number(t, number_of(s, "tx_ring_empty"));
-	}
 	fputc('\n', out);
-	table_print(t, out);
+	rows_print(out, "PORT|>QUEUE|>RX DROPPED|>RX RING FULL|>FILL EMPTY|>RX INVALID|>TX INVALID|>TX EMPTY", sockets,
+		   "port #queue #rx_dropped #rx_ring_full #rx_fill_empty #rx_invalid #tx_invalid #tx_ring_empty");
 }
 
 static void render_latency(FILE *out, json_t *latency)
@@ -761,10 +508,7 @@ static void render_latency(FILE *out, json_t *latency)
 	t = table_new("IN THE NODE|>TIMED|>P50 US|>P99 US|>P99.9 US");
 	json_object_foreach(latency, kind, figures) {
 		table_text(t, kind);
-		table_number(t, number_of(figures, "timed"));
-		table_number(t, number_of(figures, "p50_us"));
-		table_number(t, number_of(figures, "p99_us"));
-		table_number(t, number_of(figures, "p999_us"));
+		rows_add(t, figures, "#timed #p50_us #p99_us #p999_us");
 	}
 	fputc('\n', out);
 	table_print(t, out);
@@ -829,22 +573,10 @@ static void render_cache_memory(FILE *out, const json_t *d)
 {
 	struct table *t = table_new("CACHE|PAGES|>ARENA USED|>ENTRIES|>EXPIRED|>INDEX SLOTS|OLDEST");
 
-	table_octets(t, number_of(d, "memory"));
-	table_text(t, pick(flag_of(d, "huge_pages"), "huge", "small"));
-	table_octets(t, number_of(d, "arena_used"));
-	table_number(t, number_of(d, "entries"));
-	table_number(t, number_of(d, "expired"));
-	table_number(t, number_of(d, "index_slots"));
-	table_duration(t, number_of(d, "oldest_ms"));
+	rows_add(t, d, "%memory huge_pages?huge:small %arena_used #entries #expired #index_slots ~oldest_ms");
 	table_print(t, out);
 	t = table_new(">STORED|>REPLACED|>EVICTED|>KEPT ON|>CROWDED OUT|>NO ROOM|>PURGED");
-	table_number(t, number_of(d, "stored"));
-	table_number(t, number_of(d, "replaced"));
-	table_number(t, number_of(d, "evicted"));
-	table_number(t, number_of(d, "kept_on"));
-	table_number(t, number_of(d, "crowded"));
-	table_number(t, number_of(d, "no_room"));
-	table_number(t, number_of(d, "purged"));
+	rows_add(t, d, "#stored #replaced #evicted #kept_on #crowded #no_room #purged");
 	fputc('\n', out);
 	table_print(t, out);
 }
@@ -873,13 +605,7 @@ static void render_cache_pools(FILE *out, const json_t *d)
 			add_hit_rate(t, pool);
 		else
 			table_text(t, "off");
-		table_number(t, number_of(pool, "hits"));
-		table_number(t, number_of(pool, "hits_negative"));
-		table_number(t, number_of(pool, "hits_failure"));
-		table_number(t, number_of(pool, "misses"));
-		table_number(t, number_of(pool, "joined"));
-		table_number(t, number_of(pool, "stored"));
-		table_number(t, number_of(pool, "not_kept"));
+		rows_add(t, pool, "#hits #hits_negative #hits_failure #misses #joined #stored #not_kept");
 	}
 	fputc('\n', out);
 	table_print(t, out);
@@ -887,18 +613,9 @@ static void render_cache_pools(FILE *out, const json_t *d)
 
 static void render_cache_kept(FILE *out, const json_t *d)
 {
-	struct table *t = table_new("POOL|>POSITIVE|>NEGATIVE|>FAILURE");
-	const json_t *pool;
-	size_t i;
-
-	json_array_foreach(json_object_get(d, "kept"), i, pool) {
-		table_text(t, text_of(pool, "pool"));
-		table_number(t, number_of(pool, "positive"));
-		table_number(t, number_of(pool, "negative"));
-		table_number(t, number_of(pool, "failure"));
-	}
 	fputs("\nentries now:\n", out);
-	table_print(t, out);
+	rows_print(out, "POOL|>POSITIVE|>NEGATIVE|>FAILURE", json_object_get(d, "kept"),
+		   "pool #positive #negative #failure");
 }
 
 enum { ENTRY_COLUMNS = 9 };	/* what is said once of an entry, however many records it has */
@@ -907,9 +624,7 @@ static void add_entry(struct table *t, const json_t *entry)
 {
 	bool cd = flag_of(entry, "cd"), dnssec_ok = flag_of(entry, "do");
 
-	table_text(t, text_of(entry, "name"));
-	table_text(t, text_of(entry, "type"));
-	table_text(t, text_of(entry, "pool"));
+	rows_add(t, entry, "name type pool");
 	table_text(t, cd && dnssec_ok ? "DO CD" : cd ? "CD" : dnssec_ok ? "DO" : "");
 	table_text(t, text_of(entry, "rcode"));
 	table_duration(t, number_of(entry, "age_s") * 1000);
@@ -917,8 +632,7 @@ static void add_entry(struct table *t, const json_t *entry)
 		table_duration(t, number_of(entry, "left_s") * 1000);
 	else
 		table_text(t, "expired");
-	table_text(t, text_of(entry, "kind"));
-	table_number(t, number_of(entry, "octets"));
+	rows_add(t, entry, "kind #octets");
 }
 
 static void add_entry_records(struct table *t, const json_t *entry)
@@ -980,10 +694,7 @@ static void render_members(FILE *out, const json_t *members)
 	size_t i;
 
 	json_array_foreach(members, i, m) {
-		table_text(t, text_of(m, "server"));
-		table_text(t, pick(flag_of(m, "up"), "up", "DOWN"));
-		table_text(t, pick(flag_of(m, "taken"), "yes", "-"));
-		table_text(t, text_of(m, "port"));
+		rows_add(t, m, "server up?up:DOWN taken?yes:- port");
 		add_way(t, m);
 	}
 	fputc('\n', out);
@@ -994,15 +705,7 @@ static void render_query(FILE *out, const json_t *d)
 {
 	struct table *t = table_new("NAME|TYPE|OUTCOME|SUFFIX|>LABELS|POOL|KIND|CLIENT|RULE");
 
-	table_text(t, text_of(d, "name"));
-	table_text(t, text_of(d, "type"));
-	table_text(t, text_of(d, "outcome"));
-	table_text(t, text_of(d, "suffix"));
-	table_number(t, number_of(d, "labels"));
-	table_text(t, text_of(d, "pool"));
-	table_text(t, text_of(d, "kind"));
-	table_text(t, text_of(d, "acl"));
-	table_text(t, text_of(d, "acl_rule"));
+	rows_add(t, d, "name type outcome suffix #labels pool kind acl acl_rule");
 	table_print(t, out);
 	if (json_object_get(d, "servers"))
 		render_members(out, json_object_get(d, "servers"));
@@ -1039,7 +742,7 @@ static const struct {
 	{ "standby", render_vrrp },
 	{ "resume", render_vrrp },
 	{ "history", render_history },
-	{ "peer", render_peer },
+	{ "peer", hellotext_peer },
 	{ "reload", render_reload },
 };
 
