@@ -24,17 +24,26 @@ int addr_compare(const struct addr *a, const struct addr *b)
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const struct addr loopback = { .bytes = { [15] = 1 } };
+
+	return addr_is_v4(a) ? ntohl(addr_v4_be(a)) >> 24 == 127 : addr_equal(a, &loopback);
+}
+
 bool addr_is_special(const struct addr *a)
 {
-	static const struct addr zero, loopback = { .bytes = { [15] = 1 } };
+	static const struct addr zero;
 
+	if (addr_is_loopback(a))
+		return true;
 	if (addr_is_v4(a)) {
 		uint32_t v4 = ntohl(addr_v4_be(a));
 
-		/* this network, loopback, multicast, and everything above it with the broadcast */
-		return v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >= 0xe0000000u;
+		/* this network, multicast, and everything above it with the broadcast */
+		return v4 >> 24 == 0 || v4 >= 0xe0000000u;
 	}
-	return a->bytes[0] == 0xff || addr_equal(a, &zero) || addr_equal(a, &loopback);
+	return a->bytes[0] == 0xff || addr_equal(a, &zero);
 }
 
 int addr_parse(const char *text, struct addr *addr)

@@ -70,6 +70,9 @@ static inline bool addr_is_link_local(const struct addr *a)
 	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
+/* 127.0.0.0/8, ::1. */
+bool addr_is_loopback(const struct addr *a);
+
 /* True for unspecified, loopback, multicast and broadcast (of either family): no host's own address. */
 bool addr_is_special(const struct addr *a);
 

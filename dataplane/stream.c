@@ -325,18 +325,12 @@ static const struct dp_io stream_io = {
 
 /* ---- UDP queries ---- */
 
-static bool is_loopback(const struct addr *a)
-{
-	return addr_is_v4(a) ? a->bytes[12] == IN_LOOPBACKNET :
-			       IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)a->bytes);
-}
-
 /* A source nobody can be answered at; loopback may ask loopback. */
 static bool is_impossible(const struct dp_flow *flow)
 {
 	if (flow->peer_port == 0)
 		return true;
-	if (is_loopback(&flow->peer) && is_loopback(&flow->own))
+	if (addr_is_loopback(&flow->peer) && addr_is_loopback(&flow->own))
 		return false;
 	return addr_is_special(&flow->peer);
 }

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/addr.h"
 
@@ -109,6 +110,8 @@ static void knows_special_addresses(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		addr_parse(cases[i].text, &addr);
 		assert_int_equal(addr_is_special(&addr), cases[i].special);
+		assert_int_equal(addr_is_loopback(&addr), strncmp(cases[i].text, "127.", 4) == 0 ||
+				 strcmp(cases[i].text, "::1") == 0);
 	}
 }
 
