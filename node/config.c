@@ -11,10 +11,11 @@
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "node/mistake.h"
+#include "node/routerconf.h"
 #include "node/schema.h"
 #include "node/settings.h"
 #include "node/source.h"
@@ -22,7 +23,6 @@
 #include "node/trackconf.h"
 #include "pools/name.h"
 #include "pools/suffix.h"
-#include "vrrp/advert.h"
 
 enum {
 	PORTS_PER_WORKER_MIN = 64,
@@ -114,16 +114,6 @@ int config_router(const struct config *config, const struct addr *address)
 	return -1;
 }
 
-/* settings_mistake() for a key inside a list: the format's arguments begin with the position. */
-#define MISTAKE_IN(settings, i, list, key, ...) \
-	settings_mistake(settings, key_of(list, i, key, (char[SETTINGS_PATH_MAX]){ 0 }), __VA_ARGS__)
-
-static const char *key_of(const char *list, size_t i, const char *key, char *path)
-{
-	snprintf(path, SETTINGS_PATH_MAX, "%.150s[%zu]%s%.60s", list, i, *key ? "." : "", key);
-	return path;
-}
-
 static bool is_power_of_two(uint32_t n)
 {
 	return n && !(n & (n - 1));
@@ -207,17 +197,9 @@ static void check_source_ports(struct settings *s, struct config *config)
 				 count, config->workers, config->workers * PORTS_PER_WORKER_MIN);
 }
 
-static bool is_loopback(const struct addr *addr)
+const char *config_address_fault(const struct addr *addr)
 {
-	static const struct addr loopback_v6 = { .bytes = { [15] = 1 } };
-
-	return addr_is_v4(addr) ? ntohl(addr_v4_be(addr)) >> 24 == 127 : addr_equal(addr, &loopback_v6);
-}
-
-/* An address that a node can have and the data plane can serve; what is wrong otherwise, or NULL. */
-static const char *address_fault(const struct addr *addr)
-{
-	if (addr_is_special(addr) && !is_loopback(addr))
+	if (addr_is_special(addr) && !addr_is_loopback(addr))
 		return "must be the address of one host";
 	if (addr_is_link_local(addr))
 		return "must not be a link-local address";
@@ -230,7 +212,7 @@ static void check_listens(struct settings *s, struct config *config)
 
 	for (size_t i = 0; i < config->n_listens; i++) {
 		const struct config_listen *listen = &config->listens[i];
-		const char *fault = address_fault(&listen->address);
+		const char *fault = config_address_fault(&listen->address);
 
 		if (fault)
 			MISTAKE_IN(s, i, "listen", "address", "%s", fault);
@@ -245,243 +227,12 @@ static void check_listens(struct settings *s, struct config *config)
 	}
 }
 
-/* The filter sits on the interfaces of the fast path only. */
-static void check_router_interface(struct settings *s, const struct config *config, size_t i)
-{
-	const char *name = config->vrrp[i].interface;
-
-	if (config->io == CONFIG_IO_SOCKET)
-		return;
-	for (size_t j = 0; j < config->n_interfaces; j++) {
-		if (strcmp(config->interfaces[j].name, name) != 0)
-			continue;
-		if (!(config->interfaces[j].side & DP_SIDE_CLIENT))
-			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has side \"server\" in interfaces[%zu], must "
-				   "be \"client\" or \"both\"", name, j);
-		if (config->interfaces[j].vlan)
-			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has vlan = %u in interfaces[%zu]: a virtual router "
-				   "needs an interface without", name, config->interfaces[j].vlan, j);
-		return;
-	}
-	MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" is none of the interfaces with side \"client\" or \"both\"",
-		   name);
-}
-
-static bool is_listened_to(const struct config *config, const struct addr *address)
-{
-	for (size_t i = 0; i < config->n_listens; i++) {
-		if (addr_equal(&config->listens[i].address, address))
-			return true;
-	}
-	return false;
-}
-
-/* What a virtual router's address at position j must not be; NULL when it is well. */
-static const char *router_address_fault(const struct config_vrrp *router, size_t j)
-{
-	const struct addr *address = &router->addresses.item[j];
-
-	if (j == 0 && addr_is_link_local(address))
-		return NULL;
-	if (addr_is_link_local(address))
-		return "a link-local address must be the first one, and the only one of its kind";
-	if (is_loopback(address))
-		return "must not be a loopback address";
-	if (addr_is_v4(address) != addr_is_v4(&router->addresses.item[0]))
-		return "the first one is of the other family; a virtual router has one, so make another vrrp with the same vrid";
-	return address_fault(address);
-}
-
-static void check_router_address(struct settings *s, const struct config *config, size_t i, size_t j)
-{
-	const struct addr *address = &config->vrrp[i].addresses.item[j];
-	const char *fault = router_address_fault(&config->vrrp[i], j);
-	char list[SETTINGS_PATH_MAX], text[ADDR_TEXT_MAX];
-
-	key_of("vrrp", i, "addresses", list);
-	addr_format(address, text, sizeof(text));
-	if (fault) {
-		MISTAKE_IN(s, j, list, "", "%s: %s", text, fault);
-		return;
-	}
-	for (size_t k = 0; k < j; k++) {
-		if (addr_equal(address, &config->vrrp[i].addresses.item[k]))
-			MISTAKE_IN(s, j, list, "", "%s is given twice", text);
-	}
-	if (addr_is_link_local(address))
-		return;			/* nobody is served there */
-	if (!is_listened_to(config, address))
-		MISTAKE_IN(s, j, list, "", "%s has no entry in listen: clients would get no answer", text);
-	if (config_router(config, address) != (int)i)
-		MISTAKE_IN(s, j, list, "", "%s belongs to vrrp[%d] already", text, config_router(config, address));
-}
-
-static bool is_router_ipv6(const struct config_vrrp *router)
-{
-	return !addr_is_v4(&router->addresses.item[0]);
-}
-
-static bool are_neighbours(const struct config_vrrp *a, const struct config_vrrp *b)
-{
-	return strcmp(a->interface, b->interface) == 0 && is_router_ipv6(a) == is_router_ipv6(b);
-}
-
-static void check_router_vrid(struct settings *s, const struct config *config, size_t i)
-{
-	const struct config_vrrp *router = &config->vrrp[i];
-
-	for (size_t j = 0; j < i; j++) {
-		if (router->vrid == config->vrrp[j].vrid && are_neighbours(router, &config->vrrp[j]))
-			MISTAKE_IN(s, i, "vrrp", "vrid", "%u is the number of vrrp[%zu] on %s too, must be another one of "
-				   "1-255", router->vrid, j, router->interface);
-	}
-}
-
-static void check_router_link_local(struct settings *s, const struct config *config, size_t i)
-{
-	const struct config_vrrp *router = &config->vrrp[i];
-
-	for (size_t j = 0; j < i; j++) {
-		if (are_neighbours(router, &config->vrrp[j]) &&
-		    addr_equal(&router->addresses.item[0], &config->vrrp[j].addresses.item[0]))
-			MISTAKE_IN(s, i, "vrrp", "addresses", "the link-local address is that of vrrp[%zu] too", j);
-	}
-}
-
-/* RFC 9568, 5.2.9: the first address is link-local. One that is not given follows from the VRID, so both nodes make the same. */
-static void put_link_local(struct settings *s, struct config_vrrp *router, size_t i)
-{
-	struct config_addrs *addresses = &router->addresses;
-	struct addr *item;
-
-	if (addresses->n == 1 && addr_is_link_local(&addresses->item[0]))
-		MISTAKE_IN(s, i, "vrrp", "addresses", "nobody is served at a link-local address: name another one behind it");
-	if (!is_router_ipv6(router) || addr_is_link_local(&addresses->item[0]))
-		return;
-	if (addresses->n == VRRP_ADDRESSES_MAX) {
-		MISTAKE_IN(s, i, "vrrp", "addresses", "%d leave no room for the link-local address that virtual router %u needs "
-			   "as its first: name at most %d others", VRRP_ADDRESSES_MAX, router->vrid, VRRP_ADDRESSES_MAX - 1);
-		return;
-	}
-	item = reallocarray(addresses->item, addresses->n + 1, sizeof(*item));
-	if (!item) {
-		MISTAKE_IN(s, i, "vrrp", "addresses", "out of memory");
-		return;
-	}
-	memmove(item + 1, item, addresses->n * sizeof(*item));
-	item[0] = vrrp_link_local((uint8_t)router->vrid);
-	*addresses = (struct config_addrs){ item, addresses->n + 1 };
-	router->link_local_derived = true;
-}
-
-/* The members of a group decide as one, so what they decide by must be one. */
-static void check_group(struct settings *s, const struct config *config, size_t i, size_t j)
-{
-	const struct config_vrrp *a = &config->vrrp[i], *b = &config->vrrp[j];
-	const char *key = a->priority != b->priority ? "priority"
-			: a->interval_cs != b->interval_cs ? "interval_cs"
-			: a->preempt != b->preempt ? "preempt"
-			: a->preempt_delay_s != b->preempt_delay_s ? "preempt_delay_s"
-			: a->last_resort != b->last_resort ? "last_resort" : NULL;
-
-	if (key)
-		MISTAKE_IN(s, i, "vrrp", key, "differs from vrrp[%zu], must be the same in group \"%s\"", j, a->group);
-}
-
-/* The first one before it in its group; i when there is none. */
-static size_t find_group(const struct config *config, size_t i)
-{
-	size_t j = 0;
-
-	while (j < i && strcmp(config->vrrp[j].group, config->vrrp[i].group) != 0)
-		j++;
-	return config->vrrp[i].group[0] ? j : i;
-}
-
-/* Why a peer of vrrp[i] cannot have this address; NULL when it can. */
-static const char *peer_fault(const struct config *config, size_t i, const struct addr *peer, char *text, size_t size)
-{
-	const struct config_addrs *addresses = &config->vrrp[i].addresses;
-	int router = config_router(config, peer);
-
-	if (addr_is_special(peer))
-		return "must be the address of one other host";
-	if (router >= 0) {
-		snprintf(text, size, "is a virtual address of vrrp[%d], must be the other node's own", router);
-		return text;
-	}
-	if (is_listened_to(config, peer))
-		return "is an address of this node in listen, must be the other node's own";
-	if (addresses->n && addr_is_v4(peer) != addr_is_v4(&addresses->item[0]))
-		return addr_is_v4(peer) ? "is IPv4, must be IPv6 like the virtual addresses"
-					: "is IPv6, must be IPv4 like the virtual addresses";
-	if (!addr_is_v4(peer) && !addr_is_link_local(peer))
-		return "must be link-local: advertisements over IPv6 come from such";
-	return NULL;
-}
-
-static void check_peer_list(struct settings *s, const struct config *config, size_t i, const char *key,
-			    const struct config_addrs *peers)
-{
-	char list[SETTINGS_PATH_MAX], text[ADDR_TEXT_MAX], room[96];
-
-	key_of("vrrp", i, key, list);
-	for (size_t j = 0; j < peers->n; j++) {
-		const char *fault = peer_fault(config, i, &peers->item[j], room, sizeof(room));
-
-		for (size_t k = 0; k < j && !fault; k++)
-			if (addr_equal(&peers->item[j], &peers->item[k]))
-				fault = "is given twice";
-		if (fault)
-			MISTAKE_IN(s, j, list, "", "%s: %s", addr_format(&peers->item[j], text, sizeof(text)), fault);
-	}
-}
-
-static void check_peers(struct settings *s, const struct config *config, size_t i)
-{
-	const struct config_vrrp *router = &config->vrrp[i];
-
-	check_peer_list(s, config, i, "peers", &router->peers);
-	check_peer_list(s, config, i, "accept_from", &router->accept_from);
-	if (router->peers.n && router->accept_from.n)
-		MISTAKE_IN(s, i, "vrrp", "accept_from", "must not stand beside peers, who are the only ones heard");
-	if (router->max_hops && !router->peers.n)
-		MISTAKE_IN(s, i, "vrrp", "max_hops", "%u needs peers: the group is never routed", router->max_hops);
-}
-
-static void check_vrrp(struct settings *s, struct config *config)
-{
-	for (size_t i = 0; i < config->n_vrrp; i++) {
-		struct config_vrrp *router = &config->vrrp[i];
-		char path[SETTINGS_PATH_MAX], where[CONFIG_WHERE_MAX - SETTINGS_PATH_MAX];
-
-		check_router_interface(s, config, i);
-		check_router_vrid(s, config, i);
-		for (size_t j = 0; j < router->addresses.n; j++)
-			check_router_address(s, config, i, j);
-		if (find_group(config, i) < i)
-			check_group(s, config, i, find_group(config, i));
-		key_of("vrrp", i, "", path);
-		snprintf(router->where, sizeof(router->where), "%s: %s",
-			 settings_where(s, path, where, sizeof(where)), path);
-	}
-	if (settings_mistakes(s))
-		return;			/* from here on the lists have addresses that the file has not */
-	for (size_t i = 0; i < config->n_vrrp; i++) {
-		put_link_local(s, &config->vrrp[i], i);
-		if (is_router_ipv6(&config->vrrp[i]))
-			check_router_link_local(s, config, i);
-	}
-	for (size_t i = 0; i < config->n_vrrp; i++)
-		check_peers(s, config, i);
-}
-
 static void check_peer_address(struct settings *s, const struct config *config, const char *path,
 			       const struct addr *address)
 {
-	const char *fault = address_fault(address);
+	const char *fault = config_address_fault(address);
 
-	if (!fault && is_loopback(address))
+	if (!fault && addr_is_loopback(address))
 		fault = "must not be a loopback address";
 	if (!fault && config_router(config, address) >= 0)
 		fault = "is a shared address, must be the other node's own";
@@ -531,11 +282,11 @@ static void check_server(struct settings *s, const struct config *config, const 
 			 const char *list, size_t i)
 {
 	const struct config_server *server = &pool->servers[i];
-	const char *fault = address_fault(&server->address);
+	const char *fault = config_address_fault(&server->address);
 
 	if (fault)
 		MISTAKE_IN(s, i, list, "address", "%s", fault);
-	else if (config->io == CONFIG_IO_XDP && is_loopback(&server->address))
+	else if (config->io == CONFIG_IO_XDP && addr_is_loopback(&server->address))
 		MISTAKE_IN(s, i, list, "address", "with io = \"xdp\" a server must be another host");
 	for (size_t j = 0; j < config->n_listens; j++) {
 		const struct config_listen *listen = &config->listens[j];
@@ -544,7 +295,7 @@ static void check_server(struct settings *s, const struct config *config, const 
 			continue;
 		if (server->port == listen->port)
 			MISTAKE_IN(s, i, list, "address", "is listen[%zu]: queries would go round in a loop", j);
-		else if (config->io == CONFIG_IO_XDP && !is_loopback(&server->address))
+		else if (config->io == CONFIG_IO_XDP && !addr_is_loopback(&server->address))
 			MISTAKE_IN(s, i, list, "address", "is this node's own (listen[%zu]); with io = \"xdp\" "
 				   "a server must be another host", j);
 	}
@@ -771,7 +522,7 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		check_vrrp, trackconf_check, check_peer, check_pools, check_acl, check_deny, check_limit, check_routes,
+		routerconf_check, trackconf_check, check_peer, check_pools, check_acl, check_deny, check_limit, check_routes,
 		check_cache,
 	};
 	struct suffix_table *table;

@@ -227,6 +227,9 @@ bool config_has_second_path(const struct config *config);
 /* Position of the virtual router that has the address, or -1. Not for link-local ones: an interface each may have the same. */
 int config_router(const struct config *config, const struct addr *address);
 
+/* Why neither a node can have the address nor the data plane serve it; NULL when they can. */
+const char *config_address_fault(const struct addr *address);
+
 /* Why this prefix cannot be denied or blocked; NULL when it can. */
 const char *config_block_fault(const struct prefix *prefix);
 
