@@ -56,7 +56,7 @@ static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 		[VRRP_EV_ADVERT_DUE]	= { VRRP_STAY, VRRP_ACT_ADVERTISE | VRRP_ACT_ADVER_TIMER },
 		[VRRP_EV_PEER_RELEASES]	= { VRRP_STAY, VRRP_ACT_ADVERTISE | VRRP_ACT_ANNOUNCE |
 					    VRRP_ACT_ADVER_TIMER },
-		[VRRP_EV_PEER_BETTER]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_WATCH_PEER },
+		[VRRP_EV_PEER_BETTER]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_SAY_LOST | VRRP_ACT_WATCH_PEER },
 		/* The loser may have announced: say where the address is. Adver_Timer keeps its time. */
 		[VRRP_EV_PEER_WORSE]	= { VRRP_STAY, VRRP_ACT_ADVERTISE | VRRP_ACT_ANNOUNCE },
 		[VRRP_EV_LAPSED]	= { VRRP_BACKUP, VRRP_ACT_REVOKE | VRRP_ACT_WATCH_PEER |
@@ -64,7 +64,7 @@ static const struct vrrp_step steps[VRRP_STATES][VRRP_EVENTS] = {
 		[VRRP_EV_LATE]		= { VRRP_BACKUP, VRRP_ACT_REVOKE | VRRP_ACT_WATCH_PEER |
 					    VRRP_ACT_HOLD_OFF },
 		/* Nothing is wrong here, so what still arrives is answered. A better peer has taken this one too. */
-		[VRRP_EV_GROUP_LOST]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_WATCH_PEER },
+		[VRRP_EV_GROUP_LOST]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_SAY_LOST | VRRP_ACT_WATCH_PEER },
 		[VRRP_EV_GROUP_FAILED]	= { VRRP_BACKUP, VRRP_ACT_LINGER | VRRP_ACT_SAY_RELEASE |
 					    VRRP_ACT_WATCH_PEER | VRRP_ACT_HOLD_OFF },
 		[VRRP_EV_GROUP_DOWN]	= { VRRP_INITIALIZE, VRRP_ACT_LINGER | VRRP_ACT_STOP_TIMERS |
@@ -246,7 +246,9 @@ static void run_actions(struct vrrp_router *router, unsigned actions, enum vrrp_
 		router->adver_due_ns = router->down_due_ns = 0;
 		router->silent = false;
 	}
-	if (actions & VRRP_ACT_SAY_RELEASE)
+	/* With virtual MACs hosts have the right one anyway. Without, they may have ours, and the winner, who perhaps never heard
+	 * us, must be made to announce: an Active that hears priority 0 does. */
+	if ((actions & VRRP_ACT_SAY_RELEASE) || ((actions & VRRP_ACT_SAY_LOST) && !router->conf->virtual_mac))
 		advertise(router, VRRP_PRIORITY_RELEASE, false, now_ns);
 	if ((actions & VRRP_ACT_ADVERTISE) && !(actions & VRRP_ACT_TAKE))
 		advertise(router, vrrp_router_priority(router), false, now_ns);

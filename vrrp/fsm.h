@@ -52,6 +52,7 @@ enum vrrp_action {
 	VRRP_ACT_WATCH_BRIEFLY = 1 << 9,/* Active_Down_Timer = Skew_Time */
 	VRRP_ACT_HOLD_OFF = 1 << 10,	/* no preemption for preempt_delay_ms, except after a planned release */
 	VRRP_ACT_WAIT = 1 << 11,	/* Active_Down_Timer fires again soon */
+	VRRP_ACT_SAY_LOST = 1 << 12,	/* SAY_RELEASE where there is no virtual MAC; in its place */
 };
 
 struct vrrp_step {

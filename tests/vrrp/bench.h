@@ -120,7 +120,7 @@ static void bench_init(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
 	b->conf = (struct vrrp_conf){
-		.vrid = 51, .priority = 100, .interval_cs = 100, .preempt = true, .count = 1,
+		.vrid = 51, .priority = 100, .interval_cs = 100, .preempt = true, .virtual_mac = true, .count = 1,
 		.addresses = { address_of("192.0.2.53") },
 	};
 	b->now = start;

@@ -484,6 +484,23 @@ static void test_election_active(void **state)
 	}
 }
 
+/* Hosts may have our MAC: the winner is told, so that it announces. With the virtual one there is nothing to tell. */
+static void test_loser_says_so(void **state)
+{
+	static const enum vrrp_event lost[] = { VRRP_EV_PEER_BETTER, VRRP_EV_GROUP_LOST };
+	struct bench b;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		bench_in(&b, VRRP_ACTIVE);
+		b.conf.virtual_mac = false;
+		raise_event(&b, lost[i]);
+		assert_done(&b, "linger say:0 Active>Backup");
+		raise_event(&b, VRRP_EV_PEER_BETTER);		/* once */
+		assert_done(&b, "");
+	}
+}
+
 static void test_better_cause(void **state)
 {
 	struct bench b;
@@ -658,6 +675,7 @@ int main(void)
 		CASE("V004 V124 V148 a loser is answered at once, the timer is left alone", test_loser_answered),
 		CASE("V128 at most one immediate answer in 10 ms", test_answers_limited),
 		CASE("V122 V123 V124 V125 V126 V005 whom an Active follows", test_election_active),
+		CASE("V149 without a virtual MAC the loser makes the winner announce", test_loser_says_so),
 		CASE("the cause names both priorities", test_better_cause),
 		CASE("V127 V178 release: linger, priority 0 once, silence", test_shutdown),
 		CASE("V160 V162 fault: lease zeroed, then priority 0", test_fault),
