@@ -150,7 +150,7 @@ check-built:
 # for a root image.
 check-vm: packages packages-vm
 	$(Q)$(MAKE) --no-print-directory -j2 all
-	$(Q)prove --failures --exec '' tests/vm/test_machines
+	$(Q)TANDEM_KERNEL=$(KERNEL) prove --failures --exec '' tests/vm/test_machines
 
 demo: packages
 	$(Q)$(MAKE) --no-print-directory -j2 all
@@ -180,7 +180,7 @@ help:
 	@echo 'all          build/tandemd and build/tandemctl'
 	@echo 'check        install what is missing, build, run all tests (root: namespaces and XDP)'
 	@echo 'unit system  parts of it'
-	@echo 'check-vm     the lab on virtual machines under QEMU, with four drills (root)'
+	@echo 'check-vm     the lab on virtual machines under QEMU, with four drills (root); KERNEL=6.12: another kernel'
 	@echo 'demo         the lab up, queries through a node, a server killed under load (root)'
 	@echo 'bench        cost and rate beside dnsdist and the bare AF_XDP reflector (root); BENCH="hit miss": parts'
 	@echo 'steady       how short the interval of advertisements may be on this machine (root)'
