@@ -40,7 +40,7 @@ LIBSRC := $(BASE) $(POOLS) $(VRRP) $(DATAPLANE) $(NODE)
 LIBOBJ := $(LIBSRC:%.c=$(B)/%.o)
 
 .PHONY: all
-all: $(B)/tandemd $(B)/tandemctl $(B)/lab/probe $(B)/lab/slow
+all: $(B)/tandemd $(B)/tandemctl $(B)/lab/probe $(B)/lab/slow $(B)/lab/witness
 
 $(B)/%.o: %.c | $(B)/dataplane/steer.skel.h $(B)/dataplane/vmac.skel.h
 	@mkdir -p $(dir $@)
@@ -60,6 +60,10 @@ $(B)/lab/probe: $(B)/lab/probe.o $(B)/libtandem.a
 
 $(B)/lab/slow: $(B)/lab/servers/slow.o $(B)/libtandem.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+# Without libraries: it runs in machines that have none of ours.
+$(B)/lab/witness: $(B)/lab/vm/witness.o $(B)/base/clock.o
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) -o $@ $^
 
 # The XDP program: one object, embedded through a skeleton; nothing is loaded from disk.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -190,6 +194,7 @@ help:
 	@echo 'install      DESTDIR= PREFIX= SYSCONFDIR='
 	@echo 'packages     install the Debian packages of packages.txt; packages-vm: those for virtual machines'
 
--include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(B)/lab/servers/slow.d
+-include $(LIBOBJ:.o=.d) $(UNIT:=.d) $(BENCHES:=.d) $(B)/node/main.d $(B)/node/ctl.d $(B)/lab/probe.d $(B)/lab/servers/slow.d \
+	$(B)/lab/vm/witness.d
 -include $(wildcard $(B)/*/*.bpf.o.d $(B)/tests/*/*.bpf.o.d)
 .PRECIOUS: $(B)/%.o $(B)/%.bpf.o $(B)/%.skel.h

@@ -60,12 +60,12 @@ signal_daemon() {
 	local pid
 
 	pid=$(lab pid "$(daemon)") || die "$(daemon) does not run"
-	at dd1 kill "-$1" "$pid"
+	kill_noted "$1" "$pid"
 }
 
 signal_node() {
 	# shellcheck disable=SC2046 # words
-	at dd1 kill "-$1" $(node_pids)
+	kill_noted "$1" $(node_pids)
 }
 
 # What stands still when the daemon does: of the peer also keepalived, or its check would move the VIP.
@@ -318,6 +318,7 @@ drill_pair() {
 		UNDO=()
 	fi
 
+	[ "$owner" = dd1 ] || watch_guests
 	start_load main "$([ "$KIND" = slow ] && echo rec || echo auth)" "$RATE"
 	sleep $PAIR_LEAD
 	[ "$KIND" != slow ] || sleep $PAIR_TAIL
@@ -328,6 +329,7 @@ drill_pair() {
 	note "fault:$fault"
 	$fault
 	await_owner "$owner"
+	end_guests
 	during=$(owners)
 	note "owners: $during"
 	if [[ " $MENDED_UNDER_LOAD " == *" $DRILL "* ]]; then   # what it does when it comes back counts
@@ -345,5 +347,5 @@ drill_pair() {
 	[ "$during" = "$(answers "$owner")" ] && [ "$after" = "$(answers dd1)" ] && answers_are_right && keeps_target
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
 		"$(outages main "$(outage_key)")\"failed\": $(result main failed), \"late\": $(result main late)$(
-			printf ', "%s": "%s"' owners "$during" owners_after "$after"), "
+			printf ', "%s": "%s"' owners "$during" owners_after "$after"), $(guests_say)"
 }

@@ -242,7 +242,7 @@ write_files() {
 		KillMode=process
 		OOMScoreAdjust=-1000
 	END
-	put "$tree" "$ROOT/lab/vm/agent" "$ROOT/lab/hold-thread" "$ROOT/lab/servers/odd.py" "$PROBE" "$BUILD/lab/slow" || return 1
+	put "$tree" "$ROOT/lab/vm/agent" "$ROOT/lab/hold-thread" "$ROOT/lab/servers/odd.py" "$PROBE" "$BUILD"/lab/{slow,witness} || return 1
 	for host in $(hosts_of "$machine"); do
 		[ ! -d "$STATE/$host" ] || put "$tree" "$STATE/$host" || return 1
 	done
