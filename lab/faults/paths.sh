@@ -159,6 +159,7 @@ drill_flap() {
 
 	[ "$DRILL" = link-flap ] || { node=dd2 changes='0 0|2'; }
 	begin_path_drill "the carrier of $node away for $FLAP s"
+	note "fault: no carrier for $node"
 	flap "$node"
 	sleep $PAIR_TAIL
 	wait_for is_ready $SETTLE_DEADLINE
@@ -176,6 +177,7 @@ drill_stall() {
 	local status
 
 	begin_path_drill "dd1 stands still for $(stall_ms) ms"
+	note "fault: dd1 stands still for $(stall_ms) ms"
 	# shellcheck disable=SC2046 # words
 	stop_for "$(stall_ms)" $(frozen_pids)
 	sleep $PAIR_LEAD
@@ -201,10 +203,13 @@ drill_split() {
 		UNDO+=(let_adverts_pass)
 		block_adverts dd1:dd2
 	fi
+	note "fault: $DRILL"
 	sleep $PATH_FAULT
 	during=$(owners)
+	note "owners: $during"
 	watch_words
 	since=$EPOCHREALTIME
+	note "mend"
 	put_back
 	healing_ms=$(awk -v since="$since" -v now="$EPOCHREALTIME" 'BEGIN { print int((now - since) * 1000) }')
 	sleep $PAIR_LEAD
