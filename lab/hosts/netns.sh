@@ -82,6 +82,8 @@ spawn_service() {
 		launch "$service" dnsdist --supervised --disable-syslog -C "$STATE/$host/dnsdist.conf"
 		;;
 	*-keepalived)
+		# of one that was killed: while nobody has reaped it, keepalived takes it for another that runs
+		rm -f "$STATE/$host"/{keepalived,vrrp}.pid
 		launch "$service" keepalived --dont-fork --vrrp --log-console --log-detail \
 			--use-file "$STATE/$host/keepalived.conf" --pid "$STATE/$host/keepalived.pid" \
 			--vrrp_pid "$STATE/$host/vrrp.pid"
