@@ -147,7 +147,8 @@ end_path_drill() {
 	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(owners)
 	[ "$OWNERS" = "$(answers dd1)" ] && has_right main && keeps_target || status=1
 	conclude "$status" main "$(result main sent)" "$(result main lost)" "$(outage_of)" \
-		"$(outages main outage_ms)\"failed\": $(result main failed), \"late\": $(result main late), \"owners\": \"$2\", \"owners_after\": \"$OWNERS\", ${3:-}$(
+		"$(outages main outage_ms)\"failed\": $(result main failed), \"late\": $(result main late), $(
+			printf '"%s": "%s", ' owners "$2" owners_after "$OWNERS")${3:-}$(
 			printf '"%s": %s, ' dd1_changes "$(grown dd1 transitions)" dd2_changes "$(grown dd2 transitions)")"
 	forget_failures || die "dd1 does not start again"
 }

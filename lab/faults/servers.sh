@@ -77,7 +77,8 @@ drill_server_down() {
 
 	[ "$(result main lost)" = 0 ] && has_right main && no_more "$(result main outage_ms)" "$(target_ms)"
 	conclude $? main "$(result main sent)" "$(result main lost)" "$(result main outage_ms)" \
-		"$(outages main outage_ms)\"failed\": $(result main failed), \"gap_ms\": $(result main gap_ms), \"max_us\": $(result main max), "
+		"$(outages main outage_ms)\"failed\": $(result main failed), \"gap_ms\": $(
+			result main gap_ms), \"max_us\": $(result main max), "
 }
 
 # start_both MANY FEW - names of pool MANY at full rate, of pool FEW at a tenth of it.
