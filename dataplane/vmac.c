@@ -234,6 +234,16 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 	return 0;
 }
 
+void vmac_remove(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6])
+{
+	int table_fd = bpf_map__fd(vmac->skeleton->maps.table);
+	struct vmac_key key = make_key(ifindex, mac);
+
+	bpf_map_delete_elem(table_fd, &key);
+	if (!is_used(table_fd, ifindex))
+		detach(vmac, ifindex);
+}
+
 static struct vmac_address_key address_key(unsigned ifindex, const struct addr *address)
 {
 	struct vmac_address_key key = { .ifindex = ifindex };

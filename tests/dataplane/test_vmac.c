@@ -350,6 +350,26 @@ static void test_table(void **state)
 	assert_int_equal(vmac_check(rig->vmac, error, sizeof(error)), 0);
 }
 
+static void test_removed(void **state)
+{
+	struct rig *rig = *state;
+
+	hold(rig, LEASE_ACTIVE);
+	add_address(rig, device, VIP, LEASE);
+	add(rig);
+	assert_int_equal(vmac_add(rig->vmac, device, other_mac, LEASE, error, sizeof(error)), 0);
+	assert_true(is_received());
+	vmac_remove(rig->vmac, device, vmac_mac);
+	assert_false(is_received());
+	assert_true(has_program(device));		/* for the other one */
+	vmac_remove(rig->vmac, device, other_mac);
+	assert_false(has_program(device));
+	vmac_remove(rig->vmac, device, other_mac);	/* twice is once */
+	assert_int_equal(vmac_check(rig->vmac, error, sizeof(error)), 0);
+	add(rig);
+	assert_true(is_received());
+}
+
 static void test_limits(void **state)
 {
 	struct rig *rig = *state;
@@ -501,6 +521,7 @@ int main(void)
 		FILTERED("behind the XDP filter, native and generic, one page of leases", test_filters),
 		ALONE("V155 only the router's own addresses are received at its virtual MAC", test_addresses),
 		ALONE("another MAC, interface or lease", test_table),
+		ALONE("a virtual MAC is taken out, and with the last one the program", test_removed),
 		ALONE("what does not fit, what is not there", test_limits),
 		ALONE("a link taken off by force shows", test_check),
 		CASE("a killed process's program goes", test_killed),
