@@ -49,7 +49,7 @@ static int build_listens(struct build *build)
 
 		*listen = (struct dp_listen){
 			.endpoint = endpoint,
-			.lease = router >= 0 ? (uint8_t)router : LEASE_NONE,
+			.lease = router >= 0 ? config->vrrp[router].place : LEASE_NONE,
 			.only_dns = router >= 0 && config->vrrp[router].accept == CONFIG_ACCEPT_DNS,
 		};
 		if (at >= 0)

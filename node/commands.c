@@ -120,7 +120,7 @@ static json_t *order_routers(struct node *node, const struct order *order, int *
 		const struct vrrp_conf *conf = node_vrrp_conf(node->vrrp, i);
 		int failed;
 
-		if (!is_ordered(node, conf, order->router))
+		if (!conf || !is_ordered(node, conf, order->router))
 			continue;
 		failed = is_release ? node_vrrp_release(node->vrrp, i, order->keep) : node_vrrp_resume(node->vrrp, i);
 		if (failed)

@@ -562,6 +562,8 @@ int config_load(const char *path, struct config **config, char *error, size_t si
 	if (!err)
 		err = check(settings, new, error, size);
 	settings_close(settings);
+	for (size_t i = 0; i < new->n_vrrp; i++)
+		new->vrrp[i].place = (uint8_t)i;
 	if (err == -ENOMEM)
 		goto err_say;
 	if (err)
@@ -586,6 +588,11 @@ void config_free(struct config *config)
 
 static void list_restarts(const struct schema_key *keys, const char *prefix, const void *old, const void *new,
 			  char *list, size_t size);
+
+static bool is_routers(const struct schema_key *key)
+{
+	return key == schema_find(schema_root, "vrrp");
+}
 
 static bool some_need_restart(const struct schema_key *keys)
 {
@@ -634,8 +641,26 @@ static void list_restarts(const struct schema_key *keys, const char *prefix, con
 			list_restarts(keys->children, path, (const char *)old + keys->offset,
 				      (const char *)new + keys->offset, list, size);
 		}
-		if (!keys->restart && keys->type == SCHEMA_LIST)
+		if (!keys->restart && keys->type == SCHEMA_LIST && !is_routers(keys))
 			list_element_restarts(keys, prefix, old, new, list, size);
+	}
+}
+
+/* Those that both have; others come and go. The first one needs what only a start gives, and without any it is idle. */
+static void list_router_restarts(const struct schema_key *key, const struct config *old, const struct config *new, char *list,
+				 size_t size)
+{
+	char path[SETTINGS_PATH_MAX];
+	size_t at = strlen(list);
+
+	if (!old->n_vrrp != !new->n_vrrp)
+		snprintf(list + at, size - at, "%s%s", at ? ", " : "", key->name);
+	for (size_t i = 0; i < new->n_vrrp; i++) {
+		const struct config_vrrp *same = routerconf_find(old, &new->vrrp[i]);
+
+		snprintf(path, sizeof(path), "%s[%zu].", key->name, i);
+		if (same)
+			list_restarts(key->children, path, same, &new->vrrp[i], list, size);
 	}
 }
 
@@ -644,6 +669,7 @@ bool config_may_reload(const struct config *old, const struct config *new, char 
 	char list[512] = "";
 
 	list_restarts(schema_root, "", old, new, list, sizeof(list));
+	list_router_restarts(schema_find(schema_root, "vrrp"), old, new, list, sizeof(list));
 	if (!list[0])
 		return true;
 	snprintf(error, size, "%.400s: a change of these keys needs a restart: %s", new->path, list);

@@ -85,6 +85,7 @@ struct config_vrrp {
 	struct config_addrs accept_from;	/* of the group's; empty = everybody */
 	uint32_t announce_count, announce_gap_ms, announce_pace_ms, announce_again_ms, announce_refresh_ms;
 	char where[CONFIG_WHERE_MAX];	/* "file:line: vrrp[i]", for what only the start can find */
+	uint8_t place;			/* its number among leases and in the engine, for as long as it is there */
 };
 
 enum config_track_type { CONFIG_TRACK_INTERFACE, CONFIG_TRACK_COMMAND, CONFIG_TRACK_FILE, CONFIG_TRACK_GATEWAY };

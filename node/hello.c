@@ -37,12 +37,19 @@ enum {
 	ECHO_HOLDS_MS = 500,		/* what the second path said of our datagram's time cannot count longer */
 	FALL = 3, FALL_SLOW = 10, FALL_DEAF = 2,
 	SECOND = 1,			/* index of the second path */
+	ROUTER_NAME = IF_NAMESIZE + 8,
 };
 
 struct router {
-	unsigned twin;			/* how many before it have the same family and VRID */
+	char name[ROUTER_NAME];		/* "" = there is none at this place */
 	struct hello_mac mac;
 	struct health_condition *lan;
+};
+
+/* Of an interface. */
+struct probe {
+	char interface[IF_NAMESIZE];	/* "" = free */
+	struct macprobe *probe;		/* NULL: it could not be opened */
 };
 
 struct hello {
@@ -50,11 +57,11 @@ struct hello {
 	char name[HELLO_NAME_MAX];
 	struct loop_timer beat;
 	uint64_t started_ns;
-	unsigned n_paths, n_routers;
+	unsigned n_paths;
 	struct hello_path path[HELLO_PATHS];
 	struct health_condition *path_alive[HELLO_PATHS];	/* none of a single path */
 	struct router router[VRRP_ROUTERS_MAX];
-	struct macprobe *probe[VRRP_ROUTERS_MAX];	/* at the first router of each interface */
+	struct probe probe[VRRP_ROUTERS_MAX];
 	uint64_t part[CONFHASH_COUNT];
 	uint64_t clock_ns, hold_ms;
 	bool alive;
@@ -90,16 +97,46 @@ static bool is_same_router(const struct vrrp_conf *a, const struct vrrp_conf *b)
 	return a->vrid == b->vrid && family_of(a) == family_of(b);
 }
 
+/* At place i, as far as hello knows it: a reload may have taken it out since the last beat. NULL: there is none. */
+static const struct vrrp_conf *conf_at(const struct hello *h, unsigned i)
+{
+	return h->router[i].name[0] ? node_vrrp_conf(h->parts.vrrp, i) : NULL;
+}
+
+/* The router at a position of the configuration, and its place; NULL = none, or not yet. */
+static const struct vrrp_conf *conf_in_order(const struct hello *h, unsigned position, unsigned *place)
+{
+	int at = h->parts.vrrp ? node_vrrp_at(h->parts.vrrp, position) : -1;
+
+	*place = at < 0 ? 0 : (unsigned)at;
+	return at < 0 ? NULL : conf_at(h, *place);
+}
+
+/* How many in front of the router at place i, in the configuration, have the same family and VRID. */
+static unsigned count_twins(const struct hello *h, unsigned i)
+{
+	const struct vrrp_conf *conf = node_vrrp_conf(h->parts.vrrp, i), *other;
+	unsigned twins = 0, place;
+
+	for (unsigned p = 0; p < VRRP_ROUTERS_MAX; p++) {
+		other = conf_in_order(h, p, &place);
+		if (other == conf)
+			break;
+		twins += other && is_same_router(other, conf);
+	}
+	return twins;
+}
+
 /* The peer's counterpart of our router i; NULL = it has none. */
 static const struct hello_router *find_peer_router(const struct hello *h, unsigned i)
 {
 	const struct vrrp_conf *conf = node_vrrp_conf(h->parts.vrrp, i);
-	unsigned twin = 0;
+	unsigned twin = 0, twins = count_twins(h, i);
 
 	for (unsigned j = 0; j < h->message.n_routers; j++) {
 		const struct hello_router *router = &h->message.router[j];
 
-		if (router->vrid == conf->vrid && router->family == family_of(conf) && twin++ == h->router[i].twin)
+		if (router->vrid == conf->vrid && router->family == family_of(conf) && twin++ == twins)
 			return router;
 	}
 	return NULL;
@@ -156,6 +193,7 @@ static void add_conditions(const struct hello *h, enum health_kind kind, struct 
 static void fill_message(const struct hello *h, struct hello_message *m)
 {
 	struct hello_figures figures = { 0 };
+	unsigned place;
 
 	memset(m, 0, sizeof(*m));
 	m->prelude.version = HELLO_VERSION;
@@ -170,9 +208,9 @@ static void fill_message(const struct hello *h, struct hello_message *m)
 	snprintf(m->name, sizeof(m->name), "%s", h->name);
 	m->n_parts = CONFHASH_COUNT;
 	memcpy(m->part, h->part, sizeof(h->part));
-	m->n_routers = (uint8_t)h->n_routers;
-	for (unsigned i = 0; i < h->n_routers; i++)
-		fill_router(h, i, &m->router[i]);
+	for (unsigned p = 0; p < VRRP_ROUTERS_MAX; p++)
+		if (conf_in_order(h, p, &place))
+			fill_router(h, place, &m->router[m->n_routers++]);
 	add_conditions(h, HEALTH_FAULT, m);
 	m->faulty = m->failed;
 	add_conditions(h, HEALTH_WEIGHT, m);
@@ -213,7 +251,9 @@ static void take_message(struct hello *h, bool by_second, const struct hello_tim
 	h->has_message = true;
 	h->message_ns = times->now_ns;
 	h->skew_ns = (int64_t)(h->message.wall_ns - (clock_wall_ns() - times->age_ns));
-	for (unsigned i = 0; i < h->n_routers; i++) {
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		if (!conf_at(h, i))
+			continue;
 		if (by_second)
 			tell_router(h, i, heard_ns, times->echo_ns);
 		hello_mac_hear(&h->router[i].mac, find_peer_router(h, i), is_active(h, i));
@@ -353,21 +393,97 @@ static void on_number(void *context, uint64_t number)
 {
 	struct hello *h = context;
 
-	for (unsigned i = 0; i < h->n_routers; i++)
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
 		hello_mac_note(&h->router[i].mac, number);
 }
 
 static void judge_routers(struct hello *h, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < h->n_routers; i++) {
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
 		struct vrrp_status status;
 
+		if (!conf_at(h, i))
+			continue;
 		node_vrrp_status(h->parts.vrrp, i, &status);
 		judge_lan(h, i, &status, now_ns);
 		hello_mac_judge(&h->router[i].mac, h->parts.health,
 				status.state == VRRP_ACTIVE && knows_peer(h, now_ns), now_ns);
 	}
 }
+
+/* ---- virtual routers come and go ---- */
+
+static struct health_condition *watch(struct hello *h, uint16_t fall, const char *format, const char *what)
+{
+	char name[HEALTH_NAME_MAX];
+
+	snprintf(name, sizeof(name), format, what);
+	return health_add(h->parts.health, name, HEALTH_NOTICE, fall, 1, false, h->started_ns);
+}
+
+/* The probe of an interface; one that cannot be opened leaves the question open. */
+static struct macprobe *find_probe(struct hello *h, const char *interface)
+{
+	struct probe *probe = h->probe;
+	int err;
+
+	while (probe->interface[0] && strcmp(probe->interface, interface) != 0)
+		if (++probe == h->probe + VRRP_ROUTERS_MAX)
+			return NULL;
+	if (probe->interface[0])
+		return probe->probe;
+	snprintf(probe->interface, sizeof(probe->interface), "%s", interface);
+	err = macprobe_open(&probe->probe, h->parts.loop, interface, on_number, h);
+	if (err)
+		log_warning("peer: %s: whether the virtual MAC is heard is not known: %s", interface, strerror(-err));
+	return probe->probe;
+}
+
+static void add_router(struct hello *h, unsigned i, const struct vrrp_conf *conf, const char *name)
+{
+	struct router *router = &h->router[i];
+
+	snprintf(router->name, sizeof(router->name), "%s", name);
+	router->lan = watch(h, FALL_SLOW, "lan:%s", name);
+	if (!conf->virtual_mac)
+		return;
+	router->mac.probe = find_probe(h, conf->interface);
+	if (router->mac.probe)
+		router->mac.deaf = watch(h, FALL_DEAF, "virtual-mac-deaf:%s", name);
+}
+
+static void drop_router(struct hello *h, unsigned i)
+{
+	struct router *router = &h->router[i];
+
+	if (router->lan)
+		health_remove(h->parts.health, router->lan);
+	if (router->mac.deaf)
+		health_remove(h->parts.health, router->mac.deaf);
+	memset(router, 0, sizeof(*router));
+}
+
+/* A reload adds and removes them. */
+static void follow_routers(struct hello *h)
+{
+	unsigned n = h->parts.vrrp ? node_vrrp_count(h->parts.vrrp) : 0;
+
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
+		const struct vrrp_conf *conf = i < n ? node_vrrp_conf(h->parts.vrrp, i) : NULL;
+		char name[ROUTER_NAME] = "";
+
+		if (conf)
+			snprintf(name, sizeof(name), VRRP_NAME, VRRP_NAME_OF(conf));
+		if (strcmp(name, h->router[i].name) == 0)
+			continue;
+		if (h->router[i].name[0])
+			drop_router(h, i);
+		if (conf)
+			add_router(h, i, conf, name);
+	}
+}
+
+/* ---- the beat ---- */
 
 static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 {
@@ -376,6 +492,7 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 
 	for (unsigned i = 0; i < h->n_paths; i++)
 		hello_path_keep_open(&h->path[i], now_ns);
+	follow_routers(h);
 	judge_peer(h, now_ns);
 	judge_routers(h, now_ns);
 	fill_message(h, &message);
@@ -385,14 +502,6 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 }
 
 /* ---- opening ---- */
-
-static struct health_condition *watch(struct hello *h, uint16_t fall, const char *format, const char *what)
-{
-	char name[HEALTH_NAME_MAX];
-
-	snprintf(name, sizeof(name), format, what);
-	return health_add(h->parts.health, name, HEALTH_NOTICE, fall, 1, false, h->started_ns);
-}
 
 static void add_peer_conditions(struct hello *h)
 {
@@ -405,38 +514,6 @@ static void add_peer_conditions(struct hello *h)
 	for (unsigned i = 0; i < h->n_paths && h->n_paths > 1; i++)
 		h->path_alive[i] = watch(h, FALL, "peer-path:%s",
 					     addr_format(&h->path[i].peer.addr, address, sizeof(address)));
-}
-
-/* The probe of the router's interface; one that cannot be opened leaves the question open. */
-static struct macprobe *open_probe(struct hello *h, unsigned i)
-{
-	const char *interface = node_vrrp_conf(h->parts.vrrp, i)->interface;
-	int err;
-
-	for (unsigned j = 0; j < i; j++)
-		if (h->probe[j] && strcmp(node_vrrp_conf(h->parts.vrrp, j)->interface, interface) == 0)
-			return h->probe[j];
-	err = macprobe_open(&h->probe[i], h->parts.loop, interface, on_number, h);
-	if (err)
-		log_warning("peer: %s: whether the virtual MAC is heard is not known: %s", interface, strerror(-err));
-	return h->probe[i];
-}
-
-static void add_router(struct hello *h, unsigned i)
-{
-	const struct vrrp_conf *conf = node_vrrp_conf(h->parts.vrrp, i);
-	struct router *router = &h->router[i];
-	char name[IF_NAMESIZE + 8];
-
-	for (unsigned j = 0; j < i; j++)
-		router->twin += is_same_router(node_vrrp_conf(h->parts.vrrp, j), conf);
-	snprintf(name, sizeof(name), VRRP_NAME, VRRP_NAME_OF(conf));
-	router->lan = watch(h, FALL_SLOW, "lan:%s", name);
-	if (!conf->virtual_mac)
-		return;
-	router->mac.probe = open_probe(h, i);
-	if (router->mac.probe)
-		router->mac.deaf = watch(h, FALL_DEAF, "virtual-mac-deaf:%s", name);
 }
 
 static void init_path(struct hello *h, unsigned index, const struct addr *address, uint32_t port,
@@ -491,9 +568,7 @@ int hello_open(struct hello **result, const struct hello_parts *parts, const str
 		return err;
 	}
 	add_peer_conditions(h);
-	h->n_routers = parts->vrrp ? node_vrrp_count(parts->vrrp) : 0;
-	for (unsigned i = 0; i < h->n_routers; i++)
-		add_router(h, i);
+	follow_routers(h);
 	hello_adopt(h, config);
 	for (unsigned i = 0; i < h->n_paths; i++)
 		hello_path_open(&h->path[i], h->started_ns);
@@ -512,7 +587,7 @@ void hello_close(struct hello *h)
 	for (unsigned i = 0; i < h->n_paths; i++)
 		hello_path_close(&h->path[i]);
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
-		macprobe_close(h->probe[i]);
+		macprobe_close(h->probe[i].probe);
 	sodium_memzero(h, sizeof(*h));
 	free(h);
 }
@@ -566,7 +641,7 @@ void hello_router_status(const struct hello *h, unsigned i, struct hello_router_
 	const struct hello_mac *mac = &h->router[i].mac;
 
 	*s = (struct hello_router_status){
-		.peer = knows_peer(h, clock_mono_ns()) ? find_peer_router(h, i) : NULL,
+		.peer = knows_peer(h, clock_mono_ns()) && conf_at(h, i) ? find_peer_router(h, i) : NULL,
 		.reach = mac->reach,
 		.probes_sent = mac->probes_sent,
 		.probes_seen = mac->probes_seen,

@@ -191,7 +191,8 @@ json_t *hellostatus_peer(const struct node *node)
 	for (unsigned i = 0; i < s.paths; i++)
 		json_array_append_new(paths, path_object(&s.path[i], now_ns));
 	for (unsigned i = 0; node->vrrp && i < node_vrrp_count(node->vrrp); i++)
-		json_array_append_new(routers, router_object(node, i));
+		if (node_vrrp_conf(node->vrrp, i))
+			json_array_append_new(routers, router_object(node, i));
 out:
 	json_object_set_new(object, "paths", paths);
 	json_object_set_new(object, "routers", routers);

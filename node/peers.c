@@ -258,6 +258,12 @@ void peers_close(struct peers *peers)
 	free(peers);
 }
 
+void peers_forget(struct peers *peers, unsigned router)
+{
+	memset(peers->peer[router], 0, sizeof(peers->peer[router]));
+	memset(&peers->hops[router], 0xff, sizeof(peers->hops[router]));
+}
+
 const struct vrrp_hops *peers_hops(const struct peers *peers, unsigned router)
 {
 	return &peers->hops[router];

@@ -20,6 +20,9 @@ int peers_open(struct peers **peers, struct loop *loop, const struct vrrp_conf *
 	       void (*on_change)(void *context, unsigned router, const struct vrrp_hops *hops), void *context);
 void peers_close(struct peers *peers);		/* accepts NULL */
 
+/* The router is no more, or another one: what was known of its peers is not. */
+void peers_forget(struct peers *peers, unsigned router);
+
 /* Asks the kernel for all of them. At the start, after a change of links or addresses, and now and then: it has
  * neighbours resolved and verified only in here. */
 void peers_look(struct peers *peers);

@@ -28,6 +28,7 @@
 #include "node/hello.h"
 #include "node/node.h"
 #include "node/notify.h"
+#include "node/routerconf.h"
 #include "node/selfcheck.h"
 #include "node/snapshot.h"
 #include "node/track.h"
@@ -46,6 +47,7 @@ struct reload {
 	struct config *config;
 	struct dp_conf *conf;
 	struct node_vrrp_plan *vrrp;
+	uint32_t places;			/* of virtual routers, that are taken */
 	int err;
 	char error[CONFIG_ERROR_MAX];
 };
@@ -59,7 +61,8 @@ static int prepare(struct reload *r)
 
 	if (err)
 		return err;
-	if (!config_may_reload(old, r->config, r->error, sizeof(r->error)))
+	if (!config_may_reload(old, r->config, r->error, sizeof(r->error)) ||
+	    !routerconf_place(old, r->config, r->places, r->error, sizeof(r->error)))
 		return -EINVAL;
 	err = trackconf_check_links(r->config, r->error, sizeof(r->error));
 	if (err)
@@ -177,6 +180,7 @@ int reload_start(struct reload *r, void (*done)(void *context, const char *error
 	r->error[0] = '\0';
 	/* An address that the last reload removed and this one brings back must have been closed. */
 	epoch_reclaim(&r->node->shared.epoch);
+	r->places = r->node->vrrp ? node_vrrp_places(r->node->vrrp) : 0;
 	err = -pthread_create(&r->thread, NULL, run_prepare, r);
 	if (err)
 		return err;

@@ -12,7 +12,7 @@
 #include "node/config.h"
 #include "node/mistake.h"
 #include "node/settings.h"
-#include "vrrp/advert.h"
+#include "vrrp/engine.h"
 
 /* The filter sits on the interfaces of the fast path only. */
 static void check_router_interface(struct settings *s, const struct config *config, size_t i)
@@ -243,4 +243,54 @@ void routerconf_check(struct settings *s, struct config *config)
 	}
 	for (size_t i = 0; i < config->n_vrrp; i++)
 		check_peers(s, config, i);
+}
+
+/* ---- virtual routers across a reload ---- */
+
+const struct config_vrrp *routerconf_find(const struct config *config, const struct config_vrrp *router)
+{
+	for (size_t i = 0; i < config->n_vrrp; i++) {
+		if (config->vrrp[i].vrid == router->vrid && are_neighbours(&config->vrrp[i], router))
+			return &config->vrrp[i];
+	}
+	return NULL;
+}
+
+static bool keeps_addresses_apart(const struct config *old, const struct config_vrrp *router, char *error, size_t size)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t j = 0; j < router->addresses.n; j++) {
+		int owner = config_router(old, &router->addresses.item[j]);
+
+		if (owner < 0 || routerconf_find(old, router) == &old->vrrp[owner])
+			continue;
+		snprintf(error, size, "%s: %s is another virtual router's until a reload has taken it from there",
+			 router->where, addr_format(&router->addresses.item[j], text, sizeof(text)));
+		return false;
+	}
+	return true;
+}
+
+bool routerconf_place(const struct config *old, struct config *new, uint32_t taken, char *error, size_t size)
+{
+	for (size_t i = 0; i < old->n_vrrp; i++)
+		taken |= 1u << old->vrrp[i].place;
+	for (size_t i = 0; i < new->n_vrrp; i++) {
+		struct config_vrrp *router = &new->vrrp[i];
+		const struct config_vrrp *same = routerconf_find(old, router);
+
+		if (!keeps_addresses_apart(old, router, error, size))
+			return false;
+		router->place = same ? same->place : 0;
+		while (!same && taken & 1u << router->place) {
+			if (++router->place < VRRP_ROUTERS_MAX)
+				continue;
+			snprintf(error, size, "%s: too many virtual routers while others are being taken out",
+				 router->where);
+			return false;
+		}
+		taken |= 1u << router->place;
+	}
+	return true;
 }

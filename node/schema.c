@@ -153,10 +153,10 @@ static const struct schema_key announce_keys[] = {
 };
 
 static const struct schema_key vrrp_keys[] = {
-	{ "interface", SCHEMA_STRING, .required = true, .restart = true, .min = 1, .max = IF_NAMESIZE - 1,
+	{ "interface", SCHEMA_STRING, .required = true, .min = 1, .max = IF_NAMESIZE - 1,
 	  MEMBER(config_vrrp, interface),
 	  .help = "Network device on the clients' side that has the addresses' subnet." },
-	{ "vrid", SCHEMA_INT, .required = true, .restart = true, .min = 1, .max = 255,
+	{ "vrid", SCHEMA_INT, .required = true, .min = 1, .max = 255,
 	  MEMBER(config_vrrp, vrid),
 	  .help = "Number of the virtual router: the same on both nodes, nobody else's on this network." },
 	{ "priority", SCHEMA_INT, .min = 1, .max = 254, .fallback = "100", MEMBER(config_vrrp, priority),

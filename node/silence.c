@@ -119,6 +119,20 @@ void silence_change_addresses(struct silence *s, const struct vrrp_conf *before,
 			log_error("vrrp " VRRP_NAME ": no TCP and no ICMP for a new address: %s", VRRP_NAME_OF(conf), error);
 }
 
+void silence_forget(struct silence *s, const struct vrrp_conf *conf, unsigned ifindex)
+{
+	uint8_t mac[6];
+
+	vrrp_virtual_mac(conf->vrid, vrrp_is_ipv6(conf), mac);
+	for (unsigned i = 0; i < conf->count && s->received[conf->lease]; i++)
+		vmac_remove_address(s->vmac, ifindex, &conf->addresses[i]);
+	if (s->received[conf->lease])
+		vmac_remove(s->vmac, ifindex, mac);
+	if (s->rewritten[conf->lease])
+		steer_rewrite(s->steer, conf->lease, mac, NULL);
+	s->received[conf->lease] = s->rewritten[conf->lease] = false;
+}
+
 void silence_set_mac(struct silence *s, const struct vrrp_conf *conf, const uint8_t own_mac[6])
 {
 	uint8_t mac[6];

@@ -36,6 +36,8 @@ void silence_receive(struct silence *silence, struct vrrp_conf *conf, unsigned i
 /* The router has another list of addresses: the kernel receives for the new ones and no more for those that are gone. */
 void silence_change_addresses(struct silence *silence, const struct vrrp_conf *before, const struct vrrp_conf *conf,
 			      unsigned ifindex);
+/* The router is no more. */
+void silence_forget(struct silence *silence, const struct vrrp_conf *conf, unsigned ifindex);
 /* The interface's own MAC, first and after every change: for the rewriting that stands in for a missing tcx. */
 void silence_set_mac(struct silence *silence, const struct vrrp_conf *conf, const uint8_t own_mac[6]);
 

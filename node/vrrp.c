@@ -74,7 +74,7 @@ struct given {
 	struct given *next;		/* of those that were replaced */
 };
 
-/* What a reload brings; NULL: the router keeps its addresses. */
+/* What a reload brings, by places; NULL: there is no router, or it keeps its addresses. */
 struct node_vrrp_plan {
 	struct given *given[VRRP_ROUTERS_MAX];
 };
@@ -82,8 +82,12 @@ struct node_vrrp_plan {
 struct node_vrrp {
 	struct node_vrrp_parts parts;
 	struct silence *silence;
-	unsigned n;
-	struct vrrp_conf conf[VRRP_ROUTERS_MAX];
+	bool virtual_macs;		/* some router had one at the start */
+	unsigned n;			/* places up to the last router */
+	struct vrrp_conf conf[VRRP_ROUTERS_MAX];	/* by place; without addresses: nobody's */
+	uint32_t leaving;		/* bits: taken out, but not yet gone */
+	uint8_t at[VRRP_ROUTERS_MAX];	/* places, in the order of the configuration */
+	unsigned positions;
 	uint32_t start_delay_s[VRRP_ROUTERS_MAX], link_up_delay_s[VRRP_ROUTERS_MAX];
 	struct vrrp_conf *first;	/* copies that the engine was opened with */
 	struct vrrp_conf *in_force[VRRP_ROUTERS_MAX];	/* what it has now: one of first, or of a struct given */
@@ -107,6 +111,16 @@ struct node_vrrp {
 	struct node_vrrp_event event[VRRP_HISTORY];
 	unsigned first_event, events;
 };
+
+static bool is_used(const struct node_vrrp *v, unsigned i)
+{
+	return v->conf[i].count;
+}
+
+static bool is_leaving(const struct node_vrrp *v, unsigned i)
+{
+	return v->leaving & 1u << i;
+}
 
 /* ---- first half: configuration, leases ---- */
 
@@ -139,10 +153,8 @@ static void fill_peers(struct vrrp_conf *conf, const struct config_vrrp *from)
 		conf->peers[i] = peers->item[i];
 }
 
-static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsigned i)
+static void fill_conf(struct vrrp_conf *conf, const struct config *config, const struct config_vrrp *from)
 {
-	const struct config_vrrp *from = &config->vrrp[i];
-
 	*conf = (struct vrrp_conf){
 		.vrid = (uint8_t)from->vrid,
 		.priority = (uint8_t)from->priority,
@@ -161,7 +173,7 @@ static void fill_conf(struct vrrp_conf *conf, const struct config *config, unsig
 		.burst_pace_ms = from->announce_pace_ms,
 		.burst_again_ms = from->announce_again_ms,
 		.refresh_ms = from->announce_refresh_ms,
-		.lease = (uint8_t)i,
+		.lease = from->place,
 		.count = (uint8_t)from->addresses.n,
 	};
 	memcpy(conf->interface, from->interface, sizeof(conf->interface));
@@ -255,11 +267,15 @@ static void tell_link_local(const struct vrrp_conf *conf, const struct config_vr
 			 addr_format(&conf->addresses[0], text, sizeof(text)));
 }
 
-static void adopt_delays(struct node_vrrp *v, const struct config *config)
+static void adopt_order_and_delays(struct node_vrrp *v, const struct config *config)
 {
-	for (unsigned i = 0; i < v->n; i++) {
-		v->start_delay_s[i] = config->vrrp[i].start_delay_s;
-		v->link_up_delay_s[i] = config->vrrp[i].link_up_delay_s;
+	v->positions = (unsigned)config->n_vrrp;
+	for (size_t i = 0; i < config->n_vrrp; i++) {
+		const struct config_vrrp *from = &config->vrrp[i];
+
+		v->at[i] = from->place;
+		v->start_delay_s[from->place] = from->start_delay_s;
+		v->link_up_delay_s[from->place] = from->link_up_delay_s;
 	}
 }
 
@@ -274,8 +290,10 @@ static bool wants_virtual_mac(const struct node_vrrp *v)
 /* The guard reads them too. */
 static int open_leases(struct node_vrrp *v)
 {
-	int err = silence_open(&v->silence, v->parts.steer, wants_virtual_mac(v));
+	int err;
 
+	v->virtual_macs = wants_virtual_mac(v);
+	err = silence_open(&v->silence, v->parts.steer, v->virtual_macs);
 	if (!err)
 		err = guard_give_leases(v->parts.guard, silence_lease_fd(v->silence));
 	return err ? err : guard_catch_fatal(v->parts.guard, silence_leases(v->silence));
@@ -292,11 +310,11 @@ int node_vrrp_open(struct node_vrrp **result, const struct node_vrrp_parts *part
 	v->parts = *parts;
 	v->notify.fd = v->guard_end.fd = -1;
 	v->n = (unsigned)config->n_vrrp;
-	adopt_delays(v, config);
-	for (unsigned i = 0; i < v->n; i++)
+	adopt_order_and_delays(v, config);
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
 		v->router[i].groups.fd = -1;
 	for (unsigned i = 0; i < v->n && !err; i++) {
-		fill_conf(&v->conf[i], config, i);
+		fill_conf(&v->conf[i], config, &config->vrrp[i]);
 		tell_link_local(&v->conf[i], &config->vrrp[i]);
 		err = check_router(&config->vrrp[i], &v->router[i].seen, error, size);
 	}
@@ -318,6 +336,12 @@ err_close:
 struct lease_page *node_vrrp_leases(struct node_vrrp *v)
 {
 	return silence_leases(v->silence);
+}
+
+static const char *name_of(const struct node_vrrp *v, unsigned i, char name[ROUTER_NAME])
+{
+	snprintf(name, ROUTER_NAME, VRRP_NAME, VRRP_NAME_OF(&v->conf[i]));
+	return name;
 }
 
 /* ---- what has failed, as text ---- */
@@ -370,6 +394,9 @@ static void note_transition(struct node_vrrp *v, const struct vrrp_transition *t
 	struct node_vrrp_event *event = next_event(v);
 
 	event->transition = *t;
+	memcpy(event->interface, v->conf[t->router].interface, sizeof(event->interface));
+	event->vrid = v->conf[t->router].vrid;
+	event->ipv6 = vrrp_is_ipv6(&v->conf[t->router]);
 	event->because[0] = '\0';
 	list_failed(v, HEALTH_FAULT, event->because, sizeof(event->because));
 	list_failed(v, HEALTH_WEIGHT, event->because, sizeof(event->because));
@@ -452,6 +479,8 @@ static void move_addresses(struct node_vrrp *v)
 	for (unsigned i = 0; i < v->n; i++) {
 		struct vrrp_status status;
 
+		if (!is_used(v, i))
+			continue;
 		vrrp_engine_status(v->engine, i, &status);
 		move_groups(v, i, status.state == VRRP_ACTIVE);
 		for (unsigned j = 0; j < v->conf[i].count; j++)
@@ -613,7 +642,8 @@ static void follow_links(void *context)
 	struct node_vrrp *v = context;
 
 	for (unsigned i = 0; i < v->n; i++)
-		follow_link(v, i);
+		if (is_used(v, i))
+			follow_link(v, i);
 	if (v->peers)
 		peers_look(v->peers);
 }
@@ -623,6 +653,63 @@ static void on_hops(void *context, unsigned router, const struct vrrp_hops *hops
 	struct node_vrrp *v = context;
 
 	vrrp_engine_hops(v->engine, router, hops);
+}
+
+/* ---- conditions of a router ---- */
+
+static struct health_condition *watch(struct node_vrrp *v, enum health_kind kind, const char *name)
+{
+	return health_add(v->parts.health, name, kind, 1, 1, false, v->parts.loop->now_ns);
+}
+
+/* NULL when the kernel has no copy. */
+static struct health_condition *watch_address(struct node_vrrp *v, const struct addr *address)
+{
+	char name[HEALTH_NAME_MAX], text[ADDR_TEXT_MAX];
+
+	if (!is_kernels(address))
+		return NULL;
+	snprintf(name, sizeof(name), "address:%s", addr_format(address, text, sizeof(text)));
+	return watch(v, HEALTH_NOTICE, name);
+}
+
+static bool is_first_on_interface(const struct node_vrrp *v, unsigned i)
+{
+	for (unsigned j = 0; j < i; j++)
+		if (strcmp(v->conf[j].interface, v->conf[i].interface) == 0)
+			return false;
+	return true;
+}
+
+static void add_router_conditions(struct node_vrrp *v, unsigned i)
+{
+	const struct vrrp_conf *conf = &v->conf[i];
+	struct router *router = &v->router[i];
+	char name[HEALTH_NAME_MAX];
+
+	snprintf(name, sizeof(name), "conflict:" VRRP_NAME, VRRP_NAME_OF(conf));
+	router->conflict = watch(v, HEALTH_NOTICE, name);
+	if (conf->unicast) {
+		snprintf(name, sizeof(name), "peers:" VRRP_NAME, VRRP_NAME_OF(conf));
+		router->peers = watch(v, HEALTH_NOTICE, name);
+	}
+	for (unsigned j = 0; j < conf->count; j++)
+		router->address[j] = watch_address(v, &conf->addresses[j]);
+}
+
+/* At the first router of each interface, as they are now. */
+static void place_sysctl_conditions(struct node_vrrp *v)
+{
+	char name[HEALTH_NAME_MAX];
+
+	for (unsigned i = 0; i < v->n; i++) {
+		struct router *router = &v->router[i];
+
+		if (!is_used(v, i) || router->sysctl || !is_first_on_interface(v, i))
+			continue;
+		snprintf(name, sizeof(name), "sysctl:%s", v->conf[i].interface);
+		router->sysctl = watch(v, HEALTH_NOTICE, name);
+	}
 }
 
 /* ---- the loop's callbacks ---- */
@@ -649,6 +736,75 @@ static void note_last_words(struct node_vrrp *v)
 		log_warning("vrrp: what \"tandemd --resign\" would send cannot be written: %s", strerror(-err));
 }
 
+/* What the engine has of router i is about to be replaced. */
+static void retire(struct node_vrrp *v, unsigned i)
+{
+	struct given *given = (struct given *)v->in_force[i];
+
+	if (!v->in_force[i] || v->in_force[i] == &v->first[i])
+		return;
+	given->router = i;
+	given->next = v->replaced;
+	v->replaced = given;
+}
+
+static void drop_condition(struct node_vrrp *v, struct health_condition *condition)
+{
+	if (condition)
+		health_remove(v->parts.health, condition);
+}
+
+static void drop_address(struct node_vrrp *v, unsigned i, unsigned j)
+{
+	move_address(v, i, j, false);
+	drop_condition(v, v->router[i].address[j]);
+}
+
+/* One that a reload has taken out, and that the engine is done with: its place is free. */
+static void forget_router(struct node_vrrp *v, unsigned i)
+{
+	struct vrrp_conf *conf = &v->conf[i];
+	struct router *router = &v->router[i];
+	char name[ROUTER_NAME];
+
+	for (unsigned j = 0; j < conf->count; j++)
+		drop_address(v, i, j);
+	move_groups(v, i, false);
+	drop_condition(v, router->conflict);
+	drop_condition(v, router->peers);
+	drop_condition(v, router->sysctl);
+	silence_forget(v->silence, conf, router->seen.ifindex);
+	if (v->peers)
+		peers_forget(v->peers, i);
+	if (standby_has(v->standby, name_of(v, i, name)) && standby_set(v->standby, name, false))
+		log_warning("vrrp %s: its standby stays written down", name);
+	log_info("vrrp %s: taken out", name);
+	vrrp_engine_forget(v->engine, i);
+	retire(v, i);
+	v->in_force[i] = NULL;
+	v->leaving &= ~(1u << i);
+	v->start_delay_s[i] = v->link_up_delay_s[i] = 0;
+	memset(conf, 0, sizeof(*conf));
+	*router = (struct router){ .groups.fd = -1 };
+	while (v->n && !is_used(v, v->n - 1))
+		v->n--;
+	place_sysctl_conditions(v);
+}
+
+/* After its transitions, whoever is gone is forgotten. */
+static void follow_engine(struct node_vrrp *v)
+{
+	uint32_t gone = 0;
+
+	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++)
+		gone |= (uint32_t)(is_leaving(v, i) && vrrp_engine_is_gone(v->engine, i)) << i;
+	read_transitions(v);
+	move_addresses(v);
+	for (unsigned i = 0; gone && i < VRRP_ROUTERS_MAX; i++)
+		if (gone & 1u << i)
+			forget_router(v, i);
+}
+
 static void on_notify(struct loop_fd *self, uint32_t events)
 {
 	struct node_vrrp *v = (struct node_vrrp *)((char *)self - offsetof(struct node_vrrp, notify));
@@ -657,8 +813,7 @@ static void on_notify(struct loop_fd *self, uint32_t events)
 	(void)events;
 	if (read(self->fd, &rung, sizeof(rung)) < 0)
 		return;
-	read_transitions(v);
-	move_addresses(v);
+	follow_engine(v);
 	note_last_words(v);
 }
 
@@ -712,60 +867,16 @@ static void on_beat(struct loop_timer *timer, uint64_t now_ns)
 
 	judge(v, v->virtual_mac, good, cause, now_ns);
 	follow_links(v);
-	read_transitions(v);
+	follow_engine(v);
 	for (unsigned i = 0; i < v->n; i++)
-		judge_router(v, i, now_ns);
-	move_addresses(v);
+		if (is_used(v, i))
+			judge_router(v, i, now_ns);
 	note_links(v, now_ns);
 	free_replaced(v, false);
 	loop_timer_start(v->parts.loop, timer, now_ns + BEAT_MS * CLOCK_NS_PER_MS);
 }
 
 /* ---- second half ---- */
-
-static struct health_condition *watch(struct node_vrrp *v, enum health_kind kind, const char *name)
-{
-	return health_add(v->parts.health, name, kind, 1, 1, false, v->parts.loop->now_ns);
-}
-
-/* NULL when the kernel has no copy. */
-static struct health_condition *watch_address(struct node_vrrp *v, const struct addr *address)
-{
-	char name[HEALTH_NAME_MAX], text[ADDR_TEXT_MAX];
-
-	if (!is_kernels(address))
-		return NULL;
-	snprintf(name, sizeof(name), "address:%s", addr_format(address, text, sizeof(text)));
-	return watch(v, HEALTH_NOTICE, name);
-}
-
-static bool is_first_on_interface(const struct node_vrrp *v, unsigned i)
-{
-	for (unsigned j = 0; j < i; j++)
-		if (strcmp(v->conf[j].interface, v->conf[i].interface) == 0)
-			return false;
-	return true;
-}
-
-static void add_router_conditions(struct node_vrrp *v, unsigned i)
-{
-	const struct vrrp_conf *conf = &v->conf[i];
-	struct router *router = &v->router[i];
-	char name[HEALTH_NAME_MAX];
-
-	snprintf(name, sizeof(name), "conflict:" VRRP_NAME, VRRP_NAME_OF(conf));
-	router->conflict = watch(v, HEALTH_NOTICE, name);
-	if (conf->unicast) {
-		snprintf(name, sizeof(name), "peers:" VRRP_NAME, VRRP_NAME_OF(conf));
-		router->peers = watch(v, HEALTH_NOTICE, name);
-	}
-	for (unsigned j = 0; j < conf->count; j++)
-		router->address[j] = watch_address(v, &conf->addresses[j]);
-	if (!is_first_on_interface(v, i))
-		return;
-	snprintf(name, sizeof(name), "sysctl:%s", conf->interface);
-	router->sysctl = watch(v, HEALTH_NOTICE, name);
-}
 
 static void add_conditions(struct node_vrrp *v)
 {
@@ -774,6 +885,7 @@ static void add_conditions(struct node_vrrp *v)
 		v->virtual_mac = watch(v, HEALTH_FAULT, "virtual-mac");
 	for (unsigned i = 0; i < v->n; i++)
 		add_router_conditions(v, i);
+	place_sysctl_conditions(v);
 }
 
 /* The mutex first: what follows is said by the guard should it go wrong. */
@@ -808,7 +920,7 @@ static int open_engine(struct node_vrrp *v, char *error, size_t size)
 		.context = v,
 	};
 
-	v->first = calloc(v->n, sizeof(*v->first));
+	v->first = calloc(VRRP_ROUTERS_MAX, sizeof(*v->first));
 	if (!v->first)
 		return log_fail(-ENOMEM, error, size, "virtual routers: %s", strerror(ENOMEM));
 	for (unsigned i = 0; i < v->n; i++) {
@@ -817,12 +929,6 @@ static int open_engine(struct node_vrrp *v, char *error, size_t size)
 	}
 	conf.router = v->first;
 	return vrrp_engine_open(&v->engine, &conf, error, size);
-}
-
-static const char *name_of(const struct node_vrrp *v, unsigned i, char name[ROUTER_NAME])
-{
-	snprintf(name, ROUTER_NAME, VRRP_NAME, VRRP_NAME_OF(&v->conf[i]));
-	return name;
 }
 
 /* Before the engine starts, so that nothing of a kept router is ever Active. */
@@ -844,7 +950,7 @@ static int open_peers(struct node_vrrp *v, char *error, size_t size)
 
 	for (unsigned i = 0; i < v->n && !v->peers && !err; i++)
 		if (v->conf[i].unicast)
-			err = peers_open(&v->peers, v->parts.loop, v->conf, v->n, on_hops, v);
+			err = peers_open(&v->peers, v->parts.loop, v->conf, VRRP_ROUTERS_MAX, on_hops, v);
 	return err ? log_fail(err, error, size, "vrrp: peers cannot be followed: %s", strerror(-err)) : 0;
 }
 
@@ -953,18 +1059,6 @@ void node_vrrp_stop(struct node_vrrp *v)
 		move_groups(v, i, false);
 }
 
-/* What the engine has of router i is about to be replaced. */
-static void retire(struct node_vrrp *v, unsigned i)
-{
-	struct given *given = (struct given *)v->in_force[i];
-
-	if (!v->in_force[i] || v->in_force[i] == &v->first[i])
-		return;
-	given->router = i;
-	given->next = v->replaced;
-	v->replaced = given;
-}
-
 void node_vrrp_close(struct node_vrrp *v)
 {
 	if (!v)
@@ -1003,18 +1097,40 @@ static bool has_same_addresses(const struct vrrp_conf *conf, const struct config
 	return memcmp(conf->addresses, from->addresses.item, conf->count * sizeof(conf->addresses[0])) == 0;
 }
 
+/* The program for virtual MACs is loaded by the start, if at all. */
+static int check_virtual_mac(const struct node_vrrp *v, const struct config_vrrp *from, char *error, size_t size)
+{
+	if (!from->virtual_mac || v->virtual_macs)
+		return 0;
+	return log_fail(-EINVAL, error, size, "%s: a first virtual router with virtual_mac = true needs a restart",
+			from->where);
+}
+
+uint32_t node_vrrp_places(const struct node_vrrp *v)
+{
+	uint32_t places = v->leaving;
+
+	for (unsigned i = 0; i < v->n; i++)
+		places |= (uint32_t)is_used(v, i) << i;
+	return places;
+}
+
 int node_vrrp_prepare(const struct node_vrrp *v, const struct config *config, struct node_vrrp_plan **result, char *error,
 		      size_t size)
 {
 	struct node_vrrp_plan *plan = calloc(1, sizeof(*plan));
 	int err = plan ? 0 : -ENOMEM;
 
-	for (unsigned i = 0; i < v->n && !err; i++) {
+	for (size_t c = 0; c < config->n_vrrp && !err; c++) {
+		const struct config_vrrp *from = &config->vrrp[c];
+		unsigned i = from->place;
 		struct link_state link;
 
-		if (has_same_addresses(&v->conf[i], &config->vrrp[i]))
+		if (is_used(v, i) && has_same_addresses(&v->conf[i], from))
 			continue;
-		err = check_router(&config->vrrp[i], &link, error, size);
+		err = is_used(v, i) ? 0 : check_virtual_mac(v, from, error, size);
+		if (!err)
+			err = check_router(from, &link, error, size);
 		if (err)
 			goto err_discard;
 		plan->given[i] = calloc(1, sizeof(*plan->given[i]));
@@ -1022,14 +1138,10 @@ int node_vrrp_prepare(const struct node_vrrp *v, const struct config *config, st
 			err = -ENOMEM;
 			break;
 		}
-		fill_conf(&plan->given[i]->conf, config, i);
-		if (vrrp_is_ipv6(&plan->given[i]->conf) != vrrp_is_ipv6(&v->conf[i])) {
-			err = log_fail(-EINVAL, error, size, "%s: addresses of the other family need a restart",
-				       config->vrrp[i].where);
-			goto err_discard;
-		}
+		fill_conf(&plan->given[i]->conf, config, from);
 		/* where a virtual MAC was not to be had it still is not */
-		plan->given[i]->conf.virtual_mac = v->conf[i].virtual_mac;
+		if (is_used(v, i))
+			plan->given[i]->conf.virtual_mac = v->conf[i].virtual_mac;
 	}
 	if (!err) {
 		*result = plan;
@@ -1069,11 +1181,13 @@ static unsigned find_address(const struct vrrp_conf *conf, const struct addr *ad
 	return j;
 }
 
-static void drop_address(struct node_vrrp *v, unsigned i, unsigned j)
+static void clean_address(const struct addr *address, const char *interface)
 {
-	move_address(v, i, j, false);
-	if (v->router[i].address[j])
-		health_remove(v->parts.health, v->router[i].address[j]);
+	char text[ADDR_TEXT_MAX];
+
+	if (vip_clean(address, interface))
+		log_warning("%s: %s, left by another program, cannot be removed", interface,
+			    addr_format(address, text, sizeof(text)));
 }
 
 /* From here on the kernel's copies, their conditions and the engine follow conf, which the filter and the workers know. */
@@ -1082,7 +1196,6 @@ static void change_addresses(struct node_vrrp *v, unsigned i, struct given *give
 	const struct vrrp_conf *conf = &given->conf, old = v->conf[i];
 	struct router *router = &v->router[i], before = *router;
 	struct groups old_groups = router->groups;
-	char text[ADDR_TEXT_MAX];
 	int err;
 
 	for (unsigned j = 0; j < old.count; j++)
@@ -1096,9 +1209,8 @@ static void change_addresses(struct node_vrrp *v, unsigned i, struct given *give
 		unsigned k = find_address(&old, address);
 		bool is_new = k == old.count;
 
-		if (is_new && vip_clean(address, conf->interface))
-			log_warning("%s: %s, left by another program, cannot be removed", conf->interface,
-				    addr_format(address, text, sizeof(text)));
+		if (is_new)
+			clean_address(address, conf->interface);
 		router->present[j] = !is_new && before.present[k];
 		router->wrong_ns[j] = is_new ? 0 : before.wrong_ns[k];
 		router->address[j] = is_new ? watch_address(v, address) : before.address[k];
@@ -1113,19 +1225,98 @@ static void change_addresses(struct node_vrrp *v, unsigned i, struct given *give
 			  strerror(-err));
 }
 
+/* Is the group of the router in standby? */
+static bool group_is_released(const struct node_vrrp *v, unsigned i)
+{
+	for (unsigned j = 0; j < v->n; j++) {
+		struct vrrp_status status;
+
+		if (j == i || !is_used(v, j) || is_leaving(v, j) || !v->conf[i].group[0] ||
+		    strcmp(v->conf[j].group, v->conf[i].group) != 0)
+			continue;
+		vrrp_engine_status(v->engine, j, &status);
+		return status.released;
+	}
+	return false;
+}
+
+/* Before it has a link, so that one in standby is never Active. */
+static void add_router(struct node_vrrp *v, unsigned i, struct given *given)
+{
+	struct vrrp_conf *conf = &given->conf;
+	struct router *router = &v->router[i];
+	char error[256], name[ROUTER_NAME];
+
+	link_read(conf->interface, &router->seen);
+	for (unsigned j = 0; j < conf->count; j++)
+		clean_address(&conf->addresses[j], conf->interface);
+	silence_receive(v->silence, conf, router->seen.ifindex);
+	if (vrrp_engine_add(v->engine, i, conf, error, sizeof(error))) {
+		log_error("vrrp " VRRP_NAME ": not added: %s", VRRP_NAME_OF(conf), error);
+		silence_forget(v->silence, conf, router->seen.ifindex);
+		free(given);
+		return;
+	}
+	v->conf[i] = *conf;
+	v->in_force[i] = conf;
+	v->n = i < v->n ? v->n : i + 1;
+	if (standby_has(v->standby, name_of(v, i, name)) || group_is_released(v, i))
+		vrrp_engine_release(v->engine, i);
+	add_router_conditions(v, i);
+	place_sysctl_conditions(v);
+	log_info("vrrp %s: added", name);
+}
+
+/* Its listeners are closing, so there is nothing to linger for. */
+static void remove_router(struct node_vrrp *v, unsigned i)
+{
+	atomic_store(&v->in_force[i]->linger_ms, 0);
+	v->leaving |= 1u << i;
+	vrrp_engine_remove(v->engine, i);
+}
+
+static bool has_place(const struct config *config, unsigned i)
+{
+	for (size_t c = 0; c < config->n_vrrp; c++)
+		if (config->vrrp[c].place == i)
+			return true;
+	return false;
+}
+
+static void change_router(struct node_vrrp *v, const struct config *config, const struct config_vrrp *from,
+			  struct given *given)
+{
+	unsigned i = from->place;
+
+	if (given)
+		tell_link_local(&given->conf, from);
+	if (given && is_used(v, i))
+		change_addresses(v, i, given);
+	else if (given)
+		add_router(v, i, given);
+	if (!is_used(v, i))
+		return;
+	set_values(&v->conf[i], from, weight_settle_ms(config));
+	set_values(v->in_force[i], from, weight_settle_ms(config));
+}
+
 void node_vrrp_adopt(struct node_vrrp *v, const struct config *config, struct node_vrrp_plan *plan)
 {
-	adopt_delays(v, config);
-	for (unsigned i = 0; i < v->n; i++) {
-		if (plan->given[i]) {
-			tell_link_local(&plan->given[i]->conf, &config->vrrp[i]);
-			change_addresses(v, i, plan->given[i]);
-		}
+	char error[256];
+
+	for (unsigned i = 0; i < v->n; i++)
+		if (is_used(v, i) && !is_leaving(v, i) && !has_place(config, i))
+			remove_router(v, i);
+	adopt_order_and_delays(v, config);
+	for (size_t c = 0; c < config->n_vrrp; c++) {
+		unsigned i = config->vrrp[c].place;
+
+		change_router(v, config, &config->vrrp[c], plan->given[i]);
 		plan->given[i] = NULL;
-		set_values(&v->conf[i], &config->vrrp[i], weight_settle_ms(config));
-		set_values(v->in_force[i], &config->vrrp[i], weight_settle_ms(config));
 	}
 	node_vrrp_discard(plan);
+	if (open_peers(v, error, sizeof(error)))
+		log_error("%s", error);
 	move_addresses(v);
 	follow_links(v);
 }
@@ -1137,7 +1328,12 @@ unsigned node_vrrp_count(const struct node_vrrp *v)
 
 const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *v, unsigned router)
 {
-	return &v->conf[router];
+	return is_used(v, router) ? &v->conf[router] : NULL;
+}
+
+int node_vrrp_at(const struct node_vrrp *v, unsigned position)
+{
+	return position < v->positions ? v->at[position] : -1;
 }
 
 void node_vrrp_status(const struct node_vrrp *v, unsigned router, struct vrrp_status *status)
@@ -1152,12 +1348,12 @@ bool node_vrrp_dead_man(const struct node_vrrp *v, unsigned router)
 
 const uint8_t *node_vrrp_peer_mac(const struct node_vrrp *v, unsigned router, unsigned peer)
 {
-	return v->conf[router].unicast ? peers_hops(v->peers, router)->mac[peer] : NULL;
+	return v->peers && v->conf[router].unicast ? peers_hops(v->peers, router)->mac[peer] : NULL;
 }
 
 const char *node_vrrp_peer_fault(const struct node_vrrp *v, unsigned router, unsigned peer)
 {
-	return v->conf[router].unicast ? peers_fault(v->peers, router, peer) : "";
+	return v->peers && v->conf[router].unicast ? peers_fault(v->peers, router, peer) : "";
 }
 
 int node_vrrp_guard_pid(const struct node_vrrp *v)

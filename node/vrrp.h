@@ -14,6 +14,7 @@
 #ifndef NODE_VRRP_H
 #define NODE_VRRP_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,19 +63,24 @@ int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, struct 
 void node_vrrp_stop(struct node_vrrp *vrrp);
 void node_vrrp_close(struct node_vrrp *vrrp);
 
-/* A reload's first phase, in a thread of its own: checks other addresses against those of the interfaces, as the start does,
- * and changes nothing. 0 or -errno with error. */
+/* Places of virtual routers that are taken, as bits; also of those that a reload is taking out. */
+uint32_t node_vrrp_places(const struct node_vrrp *vrrp);
+/* A reload's first phase, in a thread of its own: checks new routers and other addresses against the interfaces, as the start
+ * does, and changes nothing. 0 or -errno with error. */
 int node_vrrp_prepare(const struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan **plan, char *error,
 		      size_t size);
 void node_vrrp_discard(struct node_vrrp_plan *plan);	/* accepts NULL */
-/* Its second: priority, preempt, the delays, linger_ms and addresses. After the data plane has taken the configuration
- * over; frees the plan. */
+/* Its second: priority, preempt, the delays, linger_ms, addresses; routers that are new, and those that are no more. After the
+ * data plane has taken the configuration over; frees the plan. */
 void node_vrrp_adopt(struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan *plan);
 
 /* ---- for commands and documents ---- */
 
+/* Places to look at, and the router at each of them; NULL: there is none. */
 unsigned node_vrrp_count(const struct node_vrrp *vrrp);
 const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *vrrp, unsigned router);
+/* The place of the router that stands at a position of the configuration, from 0; -1: that has no more. */
+int node_vrrp_at(const struct node_vrrp *vrrp, unsigned position);
 void node_vrrp_status(const struct node_vrrp *vrrp, unsigned router, struct vrrp_status *status);
 /* Why the effective priority is not the configured one; "" when it is. Returns text. */
 const char *node_vrrp_why(const struct node_vrrp *vrrp, const struct vrrp_status *status, char *text, size_t size);
@@ -103,6 +109,9 @@ bool node_vrrp_is_kept(const struct node_vrrp *vrrp, unsigned router);
 
 struct node_vrrp_event {
 	struct vrrp_transition transition;
+	char interface[IF_NAMESIZE];	/* of a router that may be no more */
+	uint8_t vrid;
+	bool ipv6;
 	char because[256];		/* faults and weights that had failed then; "" */
 };
 /* Events kept, and event i of them, the oldest first. */

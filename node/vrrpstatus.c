@@ -209,6 +209,8 @@ bool vrrpstatus_is_called(const struct vrrp_conf *conf, const char *name)
 {
 	char number[8], full[IF_NAMESIZE + sizeof(number)];
 
+	if (!conf)
+		return false;
 	if (!name || strcmp(conf->group, name) == 0)
 		return true;
 	snprintf(number, sizeof(number), "%u", conf->vrid);
@@ -227,19 +229,18 @@ json_t *vrrpstatus_routers(const struct node *node, const char *name)
 	return json_pack("{s:o}", "routers", list);
 }
 
-static json_t *event_object(const struct node *node, const struct node_vrrp_event *event, uint64_t now_ns)
+static json_t *event_object(const struct node_vrrp_event *event, uint64_t now_ns)
 {
 	const struct vrrp_transition *t = &event->transition;
-	const struct vrrp_conf *conf = node_vrrp_conf(node->vrrp, t->router);
 	json_t *object = json_object();
 	char utc[32];
 
 	clock_format_utc(t->wall_ns, utc, sizeof(utc));
 	document_text(object, "time", utc);
 	document_count(object, "ago_ms", ms_between(t->mono_ns, now_ns));
-	document_text(object, "interface", conf->interface);
-	document_count(object, "vrid", conf->vrid);
-	document_text(object, "family", family_of(conf));
+	document_text(object, "interface", event->interface);
+	document_count(object, "vrid", event->vrid);
+	document_text(object, "family", event->ipv6 ? "ipv6" : "ipv4");
 	document_text(object, "from", vrrp_state_name((enum vrrp_state)t->from));
 	document_text(object, "to", vrrp_state_name((enum vrrp_state)t->to));
 	document_text(object, "event", vrrp_event_name((enum vrrp_event)t->event));
@@ -255,7 +256,7 @@ json_t *vrrpstatus_history(const struct node *node, unsigned last)
 	unsigned n = node->vrrp ? node_vrrp_events(node->vrrp) : 0;
 
 	for (unsigned i = n > last ? n - last : 0; i < n; i++)
-		json_array_append_new(list, event_object(node, node_vrrp_event(node->vrrp, i), now_ns));
+		json_array_append_new(list, event_object(node_vrrp_event(node->vrrp, i), now_ns));
 	return json_pack("{s:o}", "transitions", list);
 }
 
@@ -268,6 +269,8 @@ json_t *vrrpstatus_summary(const struct node *node)
 	for (unsigned i = 0; i < count(node); i++) {
 		struct vrrp_status s;
 
+		if (!node_vrrp_conf(node->vrrp, i))
+			continue;
 		node_vrrp_status(node->vrrp, i, &s);
 		dead_man &= node_vrrp_dead_man(node->vrrp, i);
 		realtime &= s.realtime;

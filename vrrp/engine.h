@@ -89,8 +89,9 @@ int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const str
 const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router);
 
 /*
- * A router more, with a number that no other one has; the thread takes it up in its next turn, and the others miss nothing. It is
- * in no group before it is in the state of that one's members. 0 or -errno with error. conf->lease is its own.
+ * A router more, with a number that no other one has; the thread takes it up in its next turn, and the others miss
+ * nothing. It is in no group before it is in the state of that one's members. conf->lease is its own. 0 or -errno with
+ * error.
  */
 int vrrp_engine_add(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf, char *error, size_t size);
 /* A router less: it leaves its group, says priority 0 if it is Active, lingers as its conf says. */

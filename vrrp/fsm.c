@@ -246,8 +246,8 @@ static void run_actions(struct vrrp_router *router, unsigned actions, enum vrrp_
 		router->adver_due_ns = router->down_due_ns = 0;
 		router->silent = false;
 	}
-	/* With virtual MACs hosts have the right one anyway. Without, they may have ours, and the winner, who perhaps never heard
-	 * us, must be made to announce: an Active that hears priority 0 does. */
+	/* With virtual MACs hosts have the right one anyway. Without, they may have ours, and the winner, who perhaps
+	 * never heard us, must be made to announce: an Active that hears priority 0 does. */
 	if ((actions & VRRP_ACT_SAY_RELEASE) || ((actions & VRRP_ACT_SAY_LOST) && !router->conf->virtual_mac))
 		advertise(router, VRRP_PRIORITY_RELEASE, false, now_ns);
 	if ((actions & VRRP_ACT_ADVERTISE) && !(actions & VRRP_ACT_TAKE))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "node/config.h"
+#include "node/routerconf.h"
 #include "node/schema.h"
 #include "pools/name.h"
 #include "tests/tap.h"
@@ -823,7 +824,8 @@ static void reload_of_virtual_routers(void **state)
 		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; port = 9; second = { address = \"192.0.2.3\"; }; };\n"
 		  "pools", "peer.address, peer.port, peer.secret, peer.second.address" },
 		{ "interval_cs = 10", "interval_cs = 20; checksum = \"rfc5798\"", "vrrp[0].interval_cs, vrrp[0].checksum" },
-		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", "vrrp[1].vrid, vrrp[1].announce" },
+		{ "vrid = 52", "vrid = 52; announce = { count = 1; }", "vrrp[1].announce" },
+		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", NULL },
 		{ "vrid = 52", "vrid = 52; last_resort = false; foreign_subnet = true",
 		  "vrrp[1].last_resort, vrrp[1].foreign_subnet" },
 		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]; start_delay_s = 60; link_up_delay_s = 30", NULL },
@@ -831,7 +833,7 @@ static void reload_of_virtual_routers(void **state)
 		{ "vrid = 52", "vrid = 52; peers = [ \"192.0.2.2\" ]; max_hops = 1", "vrrp[1].peers, vrrp[1].max_hops" },
 		{ "vrid = 52", "vrid = 52; accept_from = [ \"192.0.2.2\" ]", "vrrp[1].accept_from" },
 		{ "[ \"192.0.2.100\" ]; },\n\t{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
-		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", "vrrp" },
+		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", NULL },
 	};
 	struct config *old = load(VRRP), *new;
 	char error[CONFIG_ERROR_MAX];
@@ -845,6 +847,58 @@ static void reload_of_virtual_routers(void **state)
 			assert_string_equal(strrchr(error, ':') + 2, cases[i].error);
 		config_free(new);
 	}
+	new = load(VRRP);
+	new->n_vrrp = 0;
+	assert_false(config_may_reload(old, new, error, sizeof(error)));
+	assert_string_equal(strrchr(error, ':') + 2, "vrrp");
+	assert_false(config_may_reload(new, old, error, sizeof(error)));
+	new->n_vrrp = 2;
+	config_free(new);
+	config_free(old);
+}
+
+/* Which router has which place, as "VRID:PLACE VRID:PLACE". */
+static const char *places_of(const struct config *config, char text[64])
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < config->n_vrrp; i++)
+		at += (size_t)snprintf(text + at, 64 - at, "%s%u:%u", i ? " " : "", config->vrrp[i].vrid,
+				       config->vrrp[i].place);
+	return text;
+}
+
+static void places_of_virtual_routers(void **state)
+{
+	static const char second[] = "{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
+				     "\t  addresses = [ \"192.0.2.101\" ]; }";
+	static const char other[] = "{ interface = \"eth0\"; vrid = 7; addresses = [ \"192.0.2.1\" ]; }";
+	struct config *old = load(VRRP), *new;
+	char error[CONFIG_ERROR_MAX], text[64], more[400];
+
+	(void)state;
+	assert_string_equal(places_of(old, text), "51:0 52:1");
+	/* one in front of those that were, which keep theirs; one in the place of another, which may not be free yet */
+	snprintf(more, sizeof(more), "vrrp = (\n\t%s,", other);
+	load_changed_from(VRRP, "vrrp = (", more, &new, error, sizeof(error));
+	assert_string_equal(error, "");
+	assert_true(routerconf_place(old, new, 3, error, sizeof(error)));
+	assert_string_equal(places_of(new, text), "7:2 51:0 52:1");
+	assert_true(routerconf_place(old, new, 7, error, sizeof(error)));
+	assert_string_equal(places_of(new, text), "7:3 51:0 52:1");
+	assert_false(routerconf_place(old, new, UINT32_MAX, error, sizeof(error)));
+	assert_non_null(strstr(error, ": vrrp[0]: too many virtual routers while others are being taken out"));
+	config_free(new);
+	load_changed_from(VRRP, second, other, &new, error, sizeof(error));
+	assert_true(routerconf_place(old, new, 3, error, sizeof(error)));
+	assert_string_equal(places_of(new, text), "51:0 7:2");
+	assert_true(config_may_reload(old, new, error, sizeof(error)));
+	config_free(new);
+	load_changed_from(VRRP, "vrid = 52", "vrid = 53", &new, error, sizeof(error));
+	assert_false(routerconf_place(old, new, 3, error, sizeof(error)));
+	assert_non_null(strstr(error, ": vrrp[1]: 192.0.2.101 is another virtual router's until a reload has taken it "
+			       "from there"));
+	config_free(new);
 	config_free(old);
 }
 
@@ -920,8 +974,9 @@ int main(void)
 		CASE("tracks and the hook: values and defaults, a command as text and as a list", tracks_and_hook),
 		CASE("tracks and hooks that cannot be are refused with line and range", mistakes_of_tracks),
 		CASE("tracks and hooks need a virtual router", tracks_need_virtual_routers),
-		CASE("V175 a reload may change priority, preempt, the delays, linger_ms and addresses only",
+		CASE("V175 of a virtual router a reload may change priority, preempt, the delays, linger_ms and addresses only",
 		     reload_of_virtual_routers),
+		CASE("a reload adds and removes virtual routers; those that stay keep their places", places_of_virtual_routers),
 		CASE("D232 the other node: what passes, and what cannot be, with line and range", peers),
 		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),
 		CASE("a file that is missing or none is refused", files_that_cannot_be_read),

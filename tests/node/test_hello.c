@@ -41,6 +41,7 @@ static struct {
 	int open_err, fd[2];
 	/* our virtual routers */
 	unsigned n;
+	bool backward;			/* places the other way round than the configuration */
 	struct vrrp_conf conf[2];
 	struct vrrp_status status[2];
 	uint64_t sent_ns;
@@ -173,7 +174,13 @@ unsigned node_vrrp_count(const struct node_vrrp *vrrp)
 const struct vrrp_conf *node_vrrp_conf(const struct node_vrrp *vrrp, unsigned router)
 {
 	(void)vrrp;
-	return &world.conf[router];
+	return router < world.n && world.conf[router].vrid ? &world.conf[router] : NULL;
+}
+
+int node_vrrp_at(const struct node_vrrp *vrrp, unsigned position)
+{
+	(void)vrrp;
+	return position < world.n ? (int)(world.backward ? world.n - 1 - position : position) : -1;
 }
 
 void node_vrrp_status(const struct node_vrrp *vrrp, unsigned router, struct vrrp_status *status)
@@ -431,6 +438,49 @@ static void what_is_said(void **state)
 	world.status[0].state = VRRP_BACKUP;
 	beats(1);
 	assert_int_equal(peer.heard.router[0].advert_age_ms, HELLO_NEVER);
+}
+
+static bool has_condition(const char *name)
+{
+	for (unsigned i = 0; i < HEALTH_MAX; i++)
+		if (health.conditions[i].in_use && strcmp(health.conditions[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* In the order of the configuration, wherever their places are: what the nodes make of it must be the same. */
+static void routers_come_and_go(void **state)
+{
+	(void)state;
+	add_vrrp();
+	open_hello();
+	beats(3);
+	assert_int_equal(peer.heard.n_routers, 1);
+	world.conf[1] = world.conf[0];
+	world.conf[1].vrid = 52;
+	world.status[1] = world.status[0];
+	world.conf[1].virtual_mac = false;
+	world.n = 2;
+	world.backward = true;
+	beats(1);
+	assert_int_equal(peer.heard.n_routers, 2);
+	assert_int_equal(peer.heard.router[0].vrid, 52);
+	assert_int_equal(peer.heard.router[1].vrid, 51);
+	assert_true(has_condition("lan:eth0/52") && has_condition("virtual-mac-deaf:eth0/51"));
+	assert_false(has_condition("virtual-mac-deaf:eth0/52"));
+	world.conf[0].vrid = 0;			/* its place is free */
+	beats(1);
+	assert_int_equal(peer.heard.n_routers, 1);
+	assert_int_equal(peer.heard.router[0].vrid, 52);
+	assert_false(has_condition("lan:eth0/51") || has_condition("virtual-mac-deaf:eth0/51"));
+	world.conf[0] = world.conf[1];		/* and another's, at once */
+	world.conf[0].vrid = 53;
+	world.conf[1].vrid = 54;
+	beats(1);
+	assert_int_equal(peer.heard.router[0].vrid, 54);
+	assert_int_equal(peer.heard.router[1].vrid, 53);
+	assert_true(has_condition("lan:eth0/53") && has_condition("lan:eth0/54"));
+	assert_false(has_condition("lan:eth0/52"));
 }
 
 static void seen_and_dead(void **state)
@@ -802,6 +852,7 @@ static void secret_that_others_read(void **state)
 
 static const struct CMUnitTest cases[] = {
 	FRESH("name, figures, configuration, conditions and virtual routers are said ten times a second", what_is_said),
+	FRESH("virtual routers that a reload adds and removes are followed", routers_come_and_go),
 	FRESH("the peer is seen; silent for a second it is missed, and seen again", seen_and_dead),
 	FRESH("a peer that never speaks is missed after three seconds", never_there),
 	FRESH("a peer that does not hear us is told apart from one that is dead", hears_us_not),

@@ -53,7 +53,7 @@ static void prints_every_key(void **state)
 		"\npools[].servers[].port: a number 1-65535, default 53\n    ",
 		"\npools[].probe.timeout_ms: a number 10-60000 ms, default 500\n    ",
 		"\nroutes[].pool: text of 1-31 characters, required\n    ",
-		"\nvrrp[].vrid: a number 1-255, required, change needs a restart\n    ",
+		"\nvrrp[].vrid: a number 1-255, required\n    ",
 		"\nvrrp[].priority: a number 1-254, default 100\n    ",
 		"\nvrrp[].addresses: an array of 1-16 addresses like [ \"192.0.2.1\" ], required\n    ",
 		"\nlog.level: one of ",

@@ -42,6 +42,7 @@ static struct {
 	void *on_change_context;
 	/* filter, tcx, guard */
 	bool has_tcx, received[4];	/* .100 to .103 at the virtual MAC */
+	unsigned macs_removed;
 	int guard_lease_fd, guard_fd;
 	unsigned rewrites;
 	struct lease_page filter_page, tcx_page;
@@ -49,6 +50,9 @@ static struct {
 	const struct vrrp_conf *conf, *configured, *in_use;	/* the last two: of router 0 */
 	struct lease_page *engine_page;
 	int notify_fd;
+	const struct vrrp_conf *added;
+	int add_err;
+	unsigned removed, gone, forgotten, released;	/* bits, by place; the last: how often */
 	struct vrrp_status status[2];
 	struct vrrp_link told[2];
 	struct vrrp_second second[2];
@@ -225,6 +229,14 @@ int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *add
 	return 0;
 }
 
+void vmac_remove(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6])
+{
+	(void)vmac;
+	assert_int_equal(ifindex, 7);
+	assert_int_equal(mac[5], 51);
+	world.macs_removed++;
+}
+
 void vmac_remove_address(struct vmac *vmac, unsigned ifindex, const struct addr *address)
 {
 	(void)vmac;
@@ -348,7 +360,7 @@ int vrrp_engine_open(struct vrrp_engine **engine, const struct vrrp_engine_conf 
 {
 	(void)error;
 	(void)size;
-	assert_int_equal(conf->n, 2);
+	assert_in_range(conf->n, 1, 2);
 	world.conf = conf->router;
 	world.engine_page = conf->leases;
 	world.notify_fd = conf->notify_fd;
@@ -390,8 +402,41 @@ int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const str
 const struct vrrp_conf *vrrp_engine_conf_in_use(const struct vrrp_engine *engine, unsigned router)
 {
 	(void)engine;
-	assert_int_equal(router, 0);
-	return world.in_use;
+	return router ? NULL : world.in_use;
+}
+
+int vrrp_engine_add(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf, char *error, size_t size)
+{
+	(void)engine;
+	snprintf(error, size, "no sockets");
+	assert_int_equal(conf->lease, router);
+	world.added = conf;
+	world.removed &= ~(1u << router);
+	return world.add_err;
+}
+
+void vrrp_engine_remove(struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	world.removed |= 1u << router;
+}
+
+bool vrrp_engine_is_gone(const struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	return world.gone & world.removed & 1u << router;
+}
+
+void vrrp_engine_forget(struct vrrp_engine *engine, unsigned router)
+{
+	(void)engine;
+	world.forgotten |= 1u << router;
+}
+
+void peers_forget(struct peers *peers, unsigned router)
+{
+	(void)peers;
+	(void)router;
 }
 
 void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct vrrp_hops *hops)
@@ -406,7 +451,7 @@ int peers_open(struct peers **peers, struct loop *l, const struct vrrp_conf *con
 {
 	(void)l;
 	assert_true(conf[1].unicast);
-	assert_int_equal(n, 2);
+	assert_int_equal(n, VRRP_ROUTERS_MAX);
 	*peers = (struct peers *)&world;
 	world.on_hops = on_change;
 	world.on_hops_context = context;
@@ -442,6 +487,7 @@ void vrrp_engine_release(struct vrrp_engine *engine, unsigned router)
 {
 	(void)engine;
 	(void)router;
+	world.released++;
 }
 
 void vrrp_engine_resume(struct vrrp_engine *engine, unsigned router)
@@ -502,7 +548,7 @@ static int set_up(void **state)
 			.addresses = { &addresses[i], 1 }, .virtual_mac = i == 0, .preempt = true,
 			.preempt_delay_s = 30, .linger_ms = 500, .checksum = VRRP_CHECKSUM_RFC5798,
 			.checksum_rx = i ? CONFIG_CHECKSUM_RX_STRICT : CONFIG_CHECKSUM_RX_BOTH,
-			.announce_count = 3, .where = "conf:9: vrrp[0]",
+			.announce_count = 3, .where = "conf:9: vrrp[0]", .place = (uint8_t)i,
 		};
 		world.status[i].state = VRRP_INITIALIZE;
 	}
@@ -968,11 +1014,104 @@ static void addresses_that_no_reload_takes(void **state)
 	addr_parse("198.51.100.1", &addresses[0]);
 	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EADDRNOTAVAIL);
 	assert_non_null(strstr(error, "conf:9: vrrp[0]: 198.51.100.1 lies in no subnet"));
-	addr_parse("fe80::1", &addresses[0]);
-	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EINVAL);
-	assert_string_equal(error, "conf:9: vrrp[0]: addresses of the other family need a restart");
 	assert_null(plan);
 	assert_null(world.configured);
+}
+
+/* The second one goes, when the engine is done with it; another takes its place, with what the file of standby and its group
+ * say; the first one is not touched. */
+static void routers_come_and_go_by_reload(void **state)
+{
+	struct node_vrrp_plan *plan;
+	char error[256] = "";
+
+	(void)state;
+	start_on(true);
+	for (unsigned i = 0; i < 2; i++)
+		world.status[i].state = VRRP_ACTIVE;
+	world.in_use = &world.conf[0];
+	ring();
+	assert_true(world.on_device[0] && world.on_device[1]);
+	config.n_vrrp = 1;
+	reload();
+	assert_int_equal(world.removed, 1 << 1);
+	assert_int_equal(world.conf[1].linger_ms, 0);
+	assert_int_equal(node_vrrp_places(vrrp), 3);
+	ring();
+	assert_non_null(node_vrrp_conf(vrrp, 1));	/* it may still say priority 0 */
+	assert_true(has_condition("conflict:eth0/52"));
+	world.status[1].state = VRRP_INITIALIZE;
+	world.transitions[0] = (struct vrrp_transition){ .router = 1, .from = VRRP_ACTIVE, .to = VRRP_INITIALIZE };
+	world.n_transitions = 1;
+	world.gone = 1 << 1;
+	ring();
+	assert_int_equal(world.forgotten, 1 << 1);
+	assert_null(node_vrrp_conf(vrrp, 1));
+	assert_int_equal(node_vrrp_count(vrrp), 1);
+	assert_int_equal(node_vrrp_places(vrrp), 1);
+	assert_true(world.on_device[0] && !world.on_device[1]);
+	assert_false(has_condition("conflict:eth0/52") || has_condition("address:192.0.2.101"));
+	assert_true(has_condition("conflict:eth0/51") && has_condition("sysctl:eth0"));
+	assert_int_equal(node_vrrp_event(vrrp, 0)->vrid, 52);	/* of one that is no more */
+	assert_string_equal(node_vrrp_event(vrrp, 0)->interface, "eth0");
+
+	config.n_vrrp = 2;
+	routers[1].vrid = 53;
+	routers[1].virtual_mac = false;
+	addr_parse("192.0.2.102", &addresses[1]);
+	reload();
+	assert_int_equal(world.added->vrid, 53);
+	assert_int_equal(world.told[1].up, true);
+	assert_int_equal(world.released, 0);
+	assert_true(has_condition("conflict:eth0/53") && has_condition("address:192.0.2.102"));
+	assert_int_equal(node_vrrp_count(vrrp), 2);
+	world.status[1].state = VRRP_ACTIVE;
+	ring();
+	assert_true(world.on_device[2]);
+	assert_null(world.configured);
+	assert_int_equal(world.removed, 0);
+
+	/* One that the engine does not take is none; the next reload tries again. The first one goes: the interface keeps its
+	 * condition. */
+	memmove(&routers[0], &routers[1], sizeof(routers[0]));
+	routers[1].vrid = 54;
+	routers[1].place = 2;
+	world.add_err = -ENOBUFS;
+	reload();
+	assert_null(node_vrrp_conf(vrrp, 2));
+	assert_int_equal(world.removed, 1 << 0);
+	world.status[0].state = VRRP_INITIALIZE;
+	world.gone |= 1 << 0;
+	world.in_use = NULL;
+	ring();
+	assert_null(node_vrrp_conf(vrrp, 0));
+	assert_int_equal(world.macs_removed, 1);
+	assert_false(world.received[0]);
+	assert_true(has_condition("sysctl:eth0"));
+	world.add_err = -ENODEV;
+	world.added = NULL;
+	reload();
+	assert_non_null(world.added);
+	addr_parse("198.51.100.1", &addresses[1]);
+	routers[0].addresses.n = 0;	/* only the new one is looked at */
+	config.vrrp = &routers[1];
+	config.n_vrrp = 1;
+	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EADDRNOTAVAIL);
+}
+
+static void a_first_virtual_mac_needs_a_restart(void **state)
+{
+	struct node_vrrp_plan *plan;
+	char error[256] = "";
+
+	(void)state;
+	config.n_vrrp = 1;
+	routers[0].virtual_mac = false;
+	start_on(true);
+	config.n_vrrp = 2;
+	routers[1].virtual_mac = true;
+	assert_int_equal(node_vrrp_prepare(vrrp, &config, &plan, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "conf:9: vrrp[0]: a first virtual router with virtual_mac = true needs a restart");
 }
 
 /* Who reads the leases, and what is left of the virtual MAC. */
@@ -1030,6 +1169,8 @@ int main(void)
 		CASE_IN_WORLD("V165 why the priority is lower than configured", why_the_priority_is_lower),
 		CASE_IN_WORLD("V176 a reload changes the addresses of a virtual router", addresses_change_by_reload),
 		CASE_IN_WORLD("V177 but not to those that cannot be", addresses_that_no_reload_takes),
+		CASE_IN_WORLD("a reload adds and removes virtual routers", routers_come_and_go_by_reload),
+		CASE_IN_WORLD("but not the first one with a virtual MAC", a_first_virtual_mac_needs_a_restart),
 		CASE_IN_WORLD("dead-man and virtual MAC with and without filter and tcx", every_way_to_keep_silent),
 	};
 

@@ -182,8 +182,8 @@ static void model_init(struct model *m, uint64_t number)
 			member->peer = &m->side[!s].member[i];
 			member->index = i;
 			member->conf = (struct vrrp_conf){
-				.interface = "eth0", .vrid = 51, .interval_cs = 10, .priority = 100, .preempt = true, .virtual_mac = true,
-				.count = 1, .addresses = { { .bytes = { 0xfe, 0x80, [15] = 53 } } },
+				.interface = "eth0", .vrid = 51, .interval_cs = 10, .priority = 100, .preempt = true,
+				.virtual_mac = true, .count = 1, .addresses = { { .bytes = { 0xfe, 0x80, [15] = 53 } } },
 			};
 			if (!i)
 				member->conf.addresses[0] = addr_from_v4(0x350200c0);
