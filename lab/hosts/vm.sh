@@ -376,7 +376,8 @@ build_hosts() {
 	progress "$(machines | wc -w) machines under $([ "$ACCEL" = kvm ] && echo KVM || echo emulation)"
 	add_switch || return 1
 	for net in 2 3; do
-		ip -n "$LAB-switch" address add "$(ipv4 "$net" $WATCHER_NUMBER)/24" dev "br$net" || return 1
+		ip -n "$LAB-switch" address add "$(ipv4 "$net" $WATCHER_NUMBER)/24" dev "br$net" &&
+			ip -n "$LAB-switch" address add "$(ipv6 "$net" $WATCHER_NUMBER)/64" dev "br$net" nodad || return 1
 	done
 	for machine in $(machines); do
 		while read -r _ net; do
