@@ -164,8 +164,8 @@ static void write_line(int fd, const struct slot *slot, bool journal)
 		atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
 }
 
-/* Does fd take a line now, or within wait_ms? A pipe or socket that is ready has room for more than one line. What is no
- * descriptor any more takes it as well: write_line() counts it. */
+/* Does fd take a line now, or within wait_ms? A pipe or socket that is ready has room for more than one line. What is
+ * no descriptor any more takes it as well: write_line() counts it. */
 static bool takes_line(int fd, int wait_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };

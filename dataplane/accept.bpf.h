@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * accept.bpf.h - what a packet is that goes to the kernel for a virtual address: protocol, port, ICMP type, through
- * IPv4 options, IPv6 extension headers and fragments. Everybody on the network can send to such an address, and whatever
- * the host happens to listen on answers there too, if it is let.
+ * IPv4 options, IPv6 extension headers and fragments. Everybody on the network can send to such an address, and
+ * whatever the host happens to listen on answers there too, if it is let.
  */
 #ifndef DATAPLANE_ACCEPT_BPF_H
 #define DATAPLANE_ACCEPT_BPF_H

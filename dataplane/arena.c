@@ -5,8 +5,8 @@
  * The mapping: the owner's front, descriptors, segments. Some segments rest always, so that one is ready when a writer
  * needs it; stamps of the epoch keep the order of the resting queue, so that only its first need be asked about.
  *
- * The queues have one lock, held for a few dozen instructions a segment (some thousand entries). Nobody waits for it: who
- * does not get it within a few tries does without a victim, or a new segment, and asks again with its next entry.
+ * The queues have one lock, held for a few dozen instructions a segment (some thousand entries). Nobody waits for it:
+ * who does not get it within a few tries does without a victim, or a new segment, and asks again with its next entry.
  */
 #include "dataplane/arena.h"
 

@@ -18,8 +18,8 @@
  * more uses an entry needs, so that even a cache full of names in use makes room in bounded work.
  *
  * Tuned by tests/bench/hitrate.c. Shares of probation from 5 to 20 % differ by a point; ghosts are worth two to three
- * points under a flood and cost half of one without. With a twelfth for the index and answers of 100 octets one store in
- * 150 is crowded; with one line a hash instead of two it would be one in 26.
+ * points under a flood and cost half of one without. With a twelfth for the index and answers of 100 octets one store
+ * in 150 is crowded; with one line a hash instead of two it would be one in 26.
  */
 #include "dataplane/cache.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache.h - the packet cache: one arena of fixed size, shared by all workers. Entries are written once, published by one
- * release store into the index, never modified, and read without locks; memory comes back by epoch. What may be
+ * cache.h - the packet cache: one arena of fixed size, shared by all workers. Entries are written once, published by
+ * one release store into the index, never modified, and read without locks; memory comes back by epoch. What may be
  * kept and for how long is ttl.h's; what is made of an entry is reply.h's.
  */
 #ifndef DATAPLANE_CACHE_H
@@ -95,9 +95,9 @@ void dp_cache_close(struct dp_cache *cache);
 void dp_cache_prefetch_index(const struct dp_cache *cache, uint64_t hash);
 void dp_cache_prefetch_entry(const struct dp_cache *cache, uint64_t hash);
 
-/* The entry for key that has not expired at now (ticks), nor was stored after now by somebody whose clock is ahead, after
- * comparing all of the key; or NULL. Notes the use for eviction: writes only while the entry's two-bit count is not
- * full. Valid until the caller's next epoch_enter(). */
+/* The entry for key that has not expired at now (ticks), nor was stored after now by somebody whose clock is ahead,
+ * after comparing all of the key; or NULL. Notes the use for eviction: writes only while the entry's two-bit count is
+ * not full. Valid until the caller's next epoch_enter(). */
 const struct dp_cache_entry *dp_cache_find(struct dp_cache *cache, const struct dp_cache_key *key, uint32_t now);
 
 /*
@@ -114,7 +114,8 @@ struct dp_cache_stats {
 	uint64_t memory, arena_used, index_slots;	/* octets, octets, slots */
 	uint64_t entries;			/* in the index, expired ones too */
 	uint64_t stored, replaced, evicted, kept_on;	/* kept_on: moved on by eviction because they were used */
-	uint64_t no_room, crowded;		/* stores refused; entries that left because their index line was full */
+	/* stores refused; entries that left because their index line was full */
+	uint64_t no_room, crowded;
 	uint64_t purged;
 	bool huge_pages;
 	/* segments: all, those being filled, in the two queues, being emptied, and empty; the sum of the last five is

@@ -47,8 +47,8 @@ struct kernel_neighbour {
 };
 int kernel_ask_neighbour(struct kernel *kernel, unsigned ifindex, const struct addr *addr,
 			 struct kernel_neighbour *answer);
-/* As if the kernel had sent a packet there: resolves what is missing, verifies what is stale. A refusal shows in what is
- * asked next: the neighbour stays missing. */
+/* As if the kernel had sent a packet there: resolves what is missing, verifies what is stale. A refusal shows in what
+ * is asked next: the neighbour stays missing. */
 void kernel_use_neighbour(struct kernel *kernel, unsigned ifindex, const struct addr *addr);
 
 /* Whom an RTM_NEWNEIGH or RTM_DELNEIGH is about; false when it does not say. */

@@ -53,7 +53,8 @@ struct dp_limit_wider {
 
 struct dp_limit_override {
 	struct prefix prefix;
-	uint32_t factor;		/* times the limit, for its clients and the wider prefixes as they charge them */
+	/* times the limit, for its clients and the wider prefixes as they charge them */
+	uint32_t factor;
 };
 
 /* The rules as they are configured. Each list with its count right behind it. */
@@ -96,8 +97,8 @@ int dp_limit_open(struct dp_limit **limit, uint64_t memory);
 void dp_limit_close(struct dp_limit *limit);
 uint64_t dp_limit_memory(const struct dp_limit *limit);
 
-/* The name that a query's failure is counted for: the one above it, by its hash. 0: none; the pool is not recursive, or it
- * has fewer than two labels, and what fails below "com." says nothing of the next name there. */
+/* The name that a query's failure is counted for: the one above it, by its hash. 0: none; the pool is not recursive, or
+ * it has fewer than two labels, and what fails below "com." says nothing of the next name there. */
 static inline uint64_t dp_limit_parent(const struct name *name, enum pool_kind kind)
 {
 	return kind == POOL_RECURSIVE && name->labels >= 3 ? name->suffix_hash[name->labels - 1] : 0;
@@ -106,7 +107,8 @@ static inline uint64_t dp_limit_parent(const struct name *name, enum pool_kind k
 /* Both accept limit and rules that are NULL, and parent 0: then nothing is counted, nothing fails. */
 
 /* A server's NXDOMAIN or SERVFAIL, or none of its answers, for a query below parent. */
-void dp_limit_failed(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent, uint64_t now_ns);
+void dp_limit_failed(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent,
+		     uint64_t now_ns);
 /* Has so much failed there that servers are asked no more for the moment? Changes nothing. Any thread, both. */
 bool dp_limit_is_failing(const struct dp_limit *limit, const struct dp_limit_rules *rules, uint64_t parent,
 			 uint64_t now_ns);

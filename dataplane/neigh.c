@@ -149,8 +149,8 @@ static const struct dp_port *port_with(const struct neigh *neigh, unsigned ifind
 	return NULL;
 }
 
-/* The port a route leaves by; NULL with the reason when the fast path cannot send there. A tagged port's routes leave by
- * the kernel's device of that VLAN. */
+/* The port a route leaves by; NULL with the reason when the fast path cannot send there. A tagged port's routes leave
+ * by the kernel's device of that VLAN. */
 static const struct dp_port *find_port(struct neigh *neigh, struct path *path)
 {
 	const struct dp_port *port = port_with(neigh, path->ifindex);

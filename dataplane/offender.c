@@ -75,7 +75,8 @@ static uint64_t fold(uint64_t a, uint64_t b)
 
 static struct row *set_of(struct dp_offenders *offenders, const struct prefix *prefix)
 {
-	uint64_t hash = fold(prefix->addr.halves_be[0] ^ offenders->key[0], prefix->addr.halves_be[1] ^ offenders->key[1]);
+	uint64_t hash = fold(prefix->addr.halves_be[0] ^ offenders->key[0],
+			     prefix->addr.halves_be[1] ^ offenders->key[1]);
 
 	return offenders->row[fold(hash ^ prefix->len, offenders->key[2] | 1) >> 32 & (SETS - 1)];
 }

@@ -37,7 +37,8 @@ enum dp_parse {
 enum {
 	DP_ETHERNET_MAX = 14 + 4,		/* with a VLAN tag; what the MTU does not count */
 	DP_IP_UDP_MAX = 40 + 8,
-	DP_HEADERS_MAX = DP_ETHERNET_MAX + DP_IP_UDP_MAX,	/* what dp_packet_write() may need in front of the payload */
+	/* what dp_packet_write() may need in front of the payload */
+	DP_HEADERS_MAX = DP_ETHERNET_MAX + DP_IP_UDP_MAX,
 	DP_REPLY_TTL = 64,
 };
 

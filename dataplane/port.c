@@ -143,7 +143,8 @@ static int probe(int fd, struct dp_port *port, unsigned workers, char *error, si
 		return log_fail(-ERANGE, error, size, "%s has MTU %u, at least %u is needed: ip link set %s mtu %u",
 			    port->name, port->mtu, MTU_MIN, port->name, MTU_MIN);
 	if (port->vlan && takes_tags_off(fd, port->name))
-		return log_fail(-EINVAL, error, size, "%s takes VLAN tags off before the filter sees them: ethtool -K %s "
+		return log_fail(-EINVAL, error, size,
+				"%s takes VLAN tags off before the filter sees them: ethtool -K %s "
 				"rxvlan off", port->name, port->name);
 	return check_queues(port, &channels, workers, error, size);
 }

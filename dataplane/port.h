@@ -32,13 +32,13 @@ struct dp_port {
 	bool busy_poll;			/* obtained, on all of its sockets */
 };
 
-/* index and vlan are the caller's, set before. Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error saying what ("no interface
- * eth7"; "eth0 has 1 queue, 2 workers need 2: ethtool -L eth0 combined 2"; "eth0 has MTU 1200, ..."; "eth0 takes VLAN
- * tags off before the filter sees them: ethtool -K eth0 rxvlan off"). */
+/* index and vlan are the caller's, set before. Reads name's ifindex, MAC, MTU, queues, carrier. 0 or -errno with error
+ * saying what ("no interface eth7"; "eth0 has 1 queue, 2 workers need 2: ethtool -L eth0 combined 2"; "eth0 has MTU
+ * 1200, ..."; "eth0 takes VLAN tags off before the filter sees them: ethtool -K eth0 rxvlan off"). */
 int dp_port_probe(struct dp_port *port, const char *name, enum dp_side side, unsigned workers,
 		  char *error, size_t size);
-/* Counts the queues again: virtio_net begins to receive on more of them when a filter is attached. Before the sockets are
- * opened; it is never fewer than before. 0 or -errno with error as above. */
+/* Counts the queues again: virtio_net begins to receive on more of them when a filter is attached. Before the sockets
+ * are opened; it is never fewer than before. 0 or -errno with error as above. */
 int dp_port_count_queues(struct dp_port *port, unsigned workers, char *error, size_t size);
 /* Reads what may change (MAC, MTU, carrier). 0 or -errno. */
 int dp_port_refresh(struct dp_port *port);

@@ -64,13 +64,13 @@ size_t dp_reply_local(uint8_t *out, const struct dp_asker *asker, const struct d
 size_t dp_reply_adopt(uint8_t *msg, size_t len, size_t room, const struct dp_answer *answer,
 		      const struct dp_asker *asker, bool recursive, uint16_t edns_size);
 
-/* The answer of a cache entry for asker, whose question is that of the entry's key, with its TTLs lowered by age_s. room
- * must hold DP_REPLY_ERROR_MAX. The rest as dp_reply_adopt(). */
+/* The answer of a cache entry for asker, whose question is that of the entry's key, with its TTLs lowered by age_s.
+ * room must hold DP_REPLY_ERROR_MAX. The rest as dp_reply_adopt(). */
 size_t dp_reply_cached(uint8_t *out, size_t room, const struct dp_asker *asker, const struct dp_question *question,
 		       const struct dp_cache_entry *entry, uint32_t age_s, bool recursive, uint16_t edns_size);
 
-/* dp_reply_adopt() into another buffer, for the second waiter and on. Where room does not hold len octets the copy is cut to
- * header, question and OPT; it must hold DP_REPLY_ERROR_MAX. */
+/* dp_reply_adopt() into another buffer, for the second waiter and on. Where room does not hold len octets the copy is
+ * cut to header, question and OPT; it must hold DP_REPLY_ERROR_MAX. */
 size_t dp_reply_copy(uint8_t *out, size_t room, const uint8_t *msg, size_t len,
 		     const struct dp_answer *answer, const struct dp_asker *asker, bool recursive,
 		     uint16_t edns_size);

@@ -16,7 +16,8 @@ struct dp_listener {
 	unsigned refs;			/* control thread */
 	int tcp_fd;
 	unsigned udp_fds;
-	int udp_fd[];			/* of more than one each worker has its own: the kernel spreads clients over them */
+	/* of more than one each worker has its own: the kernel spreads clients over them */
+	int udp_fd[];
 };
 
 /* Binds all sockets (IP_FREEBIND; SO_REUSEADDR on TCP; SO_REUSEPORT on UDP where there are several, but not so that

@@ -401,10 +401,10 @@ static __always_inline bool is_blocked(const struct packet *p)
 }
 
 /*
- * May the kernel have this for a virtual address? A function of its own, so that a query's way is no longer for it; and a
- * global one, which the verifier looks at once by itself: as a static one, for every way that leads here, it took 90 ms
- * of every start. Neighbour discovery was seen to before; a later fragment of something that was not let in is never put
- * together. 1 or 0.
+ * May the kernel have this for a virtual address? A function of its own, so that a query's way is no longer for it; and
+ * a global one, which the verifier looks at once by itself: as a static one, for every way that leads here, it took 90
+ * ms of every start. Neighbour discovery was seen to before; a later fragment of something that was not let in is never
+ * put together. 1 or 0.
  */
 __attribute__((noinline)) int is_accepted(struct xdp_md *ctx, const struct steer_conf *conf, __u32 vlan,
 					  const struct packet *p)

@@ -56,8 +56,8 @@ int steer_socket_clear(struct steer *steer, unsigned port, unsigned queue);
 void steer_bypass(struct steer *steer);
 
 /*
- * The self-check (BPF_PROG_TEST_RUN): runs a canned query for listen->endpoint, of either family, as if it had come in on
- * (ifindex, queue) and compares the verdict: redirect when expect_redirect, else drop; also asks the kernel
+ * The self-check (BPF_PROG_TEST_RUN): runs a canned query for listen->endpoint, of either family, as if it had come in
+ * on (ifindex, queue) and compares the verdict: redirect when expect_redirect, else drop; also asks the kernel
  * whether our link still sits on the device. 0 = as expected; -errno with cause filled otherwise.
  * These runs do not show in steer_counters().
  */

@@ -48,10 +48,11 @@ struct dp_ttls {
  * Records behind an OPT that is not the last record are not kept, for what they point at would move; a referral, which
  * may need them, is then not kept at all.
  *
- * Judges msg, which dp_answer_parse() accepted into *answer, by the pool's policy, and fills *ttls. Life is the smallest
- * TTL over all sections (D138); of a negative answer min(SOA's TTL, SOA's minimum) at most max_negative_ttl (D160); of
- * SERVFAIL failure_ttl (D164). A TTL with its top bit set counts as large (D139). min_ttl raises no answer with an RRSIG
- * in it (D144). Writes into msg: TTLs over max_ttl become max_ttl, and all of an RRset the smallest of them (D140).
+ * Judges msg, which dp_answer_parse() accepted into *answer, by the pool's policy, and fills *ttls. Life is the
+ * smallest TTL over all sections (D138); of a negative answer min(SOA's TTL, SOA's minimum) at most max_negative_ttl
+ * (D160); of SERVFAIL failure_ttl (D164). A TTL with its top bit set counts as large (D139). min_ttl raises no answer
+ * with an RRSIG in it (D144). Writes into msg: TTLs over max_ttl become max_ttl, and all of an RRset the smallest of
+ * them (D140).
  */
 enum dp_ttl_verdict dp_ttl_read(uint8_t *msg, size_t len, const struct dp_answer *answer,
 				const struct pool_cache *policy, struct dp_ttls *ttls);

@@ -4,9 +4,9 @@
  * tcx ingress of the virtual router's interface, behind the XDP filter where that one is attached.
  *
  * The kernel takes a frame for its own when the destination is the device's own MAC; one for a virtual MAC is
- * "for another host" and IP drops it. So: ours, leased and for an address of the lease, it becomes a frame for this host;
- * for another address it stays what it was, or a host that forwards would be a gateway by this MAC; ours and not leased,
- * it is dropped, whatever the XDP filter thought of it or if there is none. ARP is left as it is: the virtual
+ * "for another host" and IP drops it. So: ours, leased and for an address of the lease, it becomes a frame for this
+ * host; for another address it stays what it was, or a host that forwards would be a gateway by this MAC; ours and not
+ * leased, it is dropped, whatever the XDP filter thought of it or if there is none. ARP is left as it is: the virtual
  * router answers it from a packet socket, and the kernel, which would use its own MAC, must not.
  *
  * A frame with a VLAN tag belongs to the VLAN's device, which has a link of its own.

@@ -129,7 +129,8 @@ struct dp_shared {
 	_Atomic(struct dp_conf *) conf;
 	_Atomic(struct dp_next_hops *) next_hops;
 	_Atomic(struct dp_trace *) trace;	/* NULL = no capture under way */
-	_Atomic(struct dp_acl *) blocked;	/* clients blocked for a time; see is_denied() in admit.c. NULL = nobody */
+	/* clients blocked for a time; see is_denied() in admit.c. NULL = nobody */
+	_Atomic(struct dp_acl *) blocked;
 	struct dp_limit *limit;			/* the buckets; NULL = no limits */
 	struct epoch epoch;
 	struct lease_page *leases;

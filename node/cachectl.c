@@ -2,10 +2,10 @@
 /*
  * cachectl.c - walks through the packet cache for tandemctl. Contract in cachectl.h.
  *
- * A walk goes in slices of SLICE_MS, as a reader of the epoch for one call of dp_cache_walk() at a time, so that it holds
- * up neither the loop nor the reuse of memory. Survey, find and purge are jobs: a timer drives them and their client
- * waits. A dump is a stream, driven by the client that reads it. What is to be shown is copied during the walk and
- * made text afterwards, because making text takes a hundred times as long.
+ * A walk goes in slices of SLICE_MS, as a reader of the epoch for one call of dp_cache_walk() at a time, so that it
+ * holds up neither the loop nor the reuse of memory. Survey, find and purge are jobs: a timer drives them and their
+ * client waits. A dump is a stream, driven by the client that reads it. What is to be shown is copied during the walk
+ * and made text afterwards, because making text takes a hundred times as long.
  *
  * A purge must not be undone by an answer that is on its way. It sets shared.purged_ns, waits until every worker has
  * begun another batch (one that had looked at the old stamp may still be storing), and only then walks.

@@ -2,10 +2,10 @@
 /*
  * commander.c - the runner's process. Contract in commander.h.
  *
- * One poll() over the socket, a signalfd for ended children, and a pipe for each command's output. A command is judged by
- * its first process, the leader of its group: when that ends, the rest of the group is killed while the leader is still
- * unreaped, because only so long its number is surely not another's. A process that a command has put into a group or
- * session of its own is left alone, but comes to this process as an orphan and is reaped.
+ * One poll() over the socket, a signalfd for ended children, and a pipe for each command's output. A command is judged
+ * by its first process, the leader of its group: when that ends, the rest of the group is killed while the leader is
+ * still unreaped, because only so long its number is surely not another's. A process that a command has put into a
+ * group or session of its own is left alone, but comes to this process as an orphan and is reaped.
  *
  * Children ask for SIGKILL when this process dies; their groups are the daemon's to kill then, from the shared page.
  */
@@ -154,7 +154,8 @@ static bool point_to(char **list, unsigned n, char **at, const char *end)
 
 /* ---- orders ---- */
 
-static void report(struct commander *c, uint64_t number, enum runner_outcome outcome, int code, const struct child *child,
+static void report(struct commander *c, uint64_t number, enum runner_outcome outcome, int code,
+		   const struct child *child,
 		   uint64_t now_ns)
 {
 	struct commander_report message = { .number = number, .outcome = (int32_t)outcome, .code = code };

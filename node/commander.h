@@ -34,8 +34,8 @@ struct commander_groups {
 	_Atomic int32_t pgid[COMMANDER_RUNNING_MAX];
 };
 
-/* Takes orders until the other end of socket is closed, then kills what runs and ends. The only thread of a process that
- * was just forked. */
+/* Takes orders until the other end of socket is closed, then kills what runs and ends. The only thread of a process
+ * that was just forked. */
 __attribute__((noreturn)) void commander_run(int socket, struct commander_groups *groups);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * confhash.h - what of the configuration must be the same on both nodes of a pair, as a number for each part: compared by
- * the nodes, they tell what differs without saying what it is. What may differ is left out: names and addresses of the
- * nodes, devices, priorities, sizes and ways of memory and threads.
+ * confhash.h - what of the configuration must be the same on both nodes of a pair, as a number for each part: compared
+ * by the nodes, they tell what differs without saying what it is. What may differ is left out: names and addresses of
+ * the nodes, devices, priorities, sizes and ways of memory and threads.
  */
 #ifndef NODE_CONFHASH_H
 #define NODE_CONFHASH_H
@@ -27,7 +27,8 @@ enum confhash_part {
 };
 const char *confhash_name(enum confhash_part part);
 
-/* The numbers of a configuration; lists of suffixes are read for it. Start-up, or the thread that prepares a reload. 0, or
+/* The numbers of a configuration; lists of suffixes are read for it. Start-up, or the thread that prepares a reload. 0,
+ * or
  * -errno when such a list has gone meanwhile. */
 int confhash_fill(const struct config *config, uint64_t part[CONFHASH_COUNT]);
 

@@ -180,7 +180,8 @@ static const char *find_outcome(json_t *object, const struct node *node, const s
 		return "refused_type";
 	if (q->type == DNS_TYPE_ANY && conf->rules.any[pool->kind] != DP_ANY_FORWARD)
 		return "local_any";
-	if (dp_limit_is_failing(node->shared.limit, conf->limit, dp_limit_parent(&q->name, pool->kind), clock_mono_ns()))
+	if (dp_limit_is_failing(node->shared.limit, conf->limit, dp_limit_parent(&q->name, pool->kind),
+				clock_mono_ns()))
 		return "limited_name";
 	return put_members(object, node, pool) ? "forwarded" : "no_server";
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gateway.h - does a neighbour on a link answer? Asked by ARP (RFC 826) or Neighbour Solicitation (RFC 4861, 7.2) from a
- * packet socket of our own, so that the answer is one to this question and no entry in the kernel's tables. Control
+ * gateway.h - does a neighbour on a link answer? Asked by ARP (RFC 826) or Neighbour Solicitation (RFC 4861, 7.2) from
+ * a packet socket of our own, so that the answer is one to this question and no entry in the kernel's tables. Control
  * thread.
  */
 #ifndef NODE_GATEWAY_H
@@ -21,8 +21,8 @@ struct gateway_place {
 	struct addr source;		/* an address of the interface with target in its subnet */
 };
 
-/* 0; -ENODEV: there is no such interface; -ENOENT: it has no address of the target's family; -EADDRNOTAVAIL: it has, and
- * target lies in the subnet of none; or another -errno. */
+/* 0; -ENODEV: there is no such interface; -ENOENT: it has no address of the target's family; -EADDRNOTAVAIL: it has,
+ * and target lies in the subnet of none; or another -errno. */
 int gateway_find_place(const char *interface, const struct addr *target, struct gateway_place *place);
 
 /* What one of these means, for a message. */

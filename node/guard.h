@@ -41,9 +41,9 @@ int guard_pidfd(const struct guard *guard);
 /* After guard_let_go(): waits for it to end; ends the handling of fatal signals. Accepts NULL. */
 void guard_stop(struct guard *guard);
 
-/* Installs handlers for SEGV, BUS, ABRT, ILL, FPE and XCPU on an alternate stack of their own: zero the leases, send the last
- * words, then the default action (a core dump would hold the mutex until it is written). Start-up; leases may be
- * NULL. 0 or -errno. */
+/* Installs handlers for SEGV, BUS, ABRT, ILL, FPE and XCPU on an alternate stack of their own: zero the leases, send
+ * the last words, then the default action (a core dump would hold the mutex until it is written). Start-up; leases may
+ * be NULL. 0 or -errno. */
 int guard_catch_fatal(struct guard *guard, struct lease_page *leases);
 
 /* The alternate stack of the calling thread, so that running out of its own is heard too: each thread's first act

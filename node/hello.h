@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hello.h - the two nodes of a pair tell each other how they are, ten times a second and by up to two paths. VRRP does not
- * need it: without a peer in the configuration, or without a word from it, everything is as it was. What comes of it:
+ * hello.h - the two nodes of a pair tell each other how they are, ten times a second and by up to two paths. VRRP does
+ * not need it: without a peer in the configuration, or without a word from it, everything is as it was. What comes of
+ * it:
  *
  *   peer                 notice  nothing was heard of the other node for a second
  *   peer-path:ADDRESS    notice  it is heard, but not by this one of two paths

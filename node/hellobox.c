@@ -14,7 +14,8 @@ enum {
 	AUTHENTICATED = 8,		/* octets of the header in front of the nonce */
 	AT_FORMAT = 4, AT_PATH = 5, AT_NONCE = AUTHENTICATED,
 	FORMAT = 1,
-	CANDIDATE_MS = 300,		/* before another one may take its place: recordings must not crowd out the peer */
+	/* before another one may take its place: recordings must not crowd out the peer */
+	CANDIDATE_MS = 300,
 };
 
 _Static_assert((int)HELLO_HEADER == (int)AUTHENTICATED + (int)crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");

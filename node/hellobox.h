@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hellobox.h - datagrams between the two nodes that nobody else can write, read, or play again. One struct hello_box for
- * each path; time comes in. Control thread.
+ * hellobox.h - datagrams between the two nodes that nobody else can write, read, or play again. One struct hello_box
+ * for each path; time comes in. Control thread.
  *
  * On the wire: "TDMH", format 1, path 1, zero 2, nonce 24, and a message (hellowire.h) sealed with
  * XChaCha20-Poly1305 under the key that both nodes have; the first eight octets are authenticated with it.
@@ -78,8 +78,8 @@ void hello_box_init(struct hello_box *box, const uint8_t key[HELLO_KEY], uint8_t
  * HELLO_DATAGRAM_MAX octets. */
 size_t hello_box_seal(struct hello_box *box, struct hello_message *message, uint64_t now_ns, uint8_t *out);
 
-/* Opens a datagram that came in at now_ns. Only with HELLO_ACCEPTED is all of *message good; with HELLO_UNPAIRED its prelude
- * is. *echo_ns, with both: when we sent what it echoes, so it was written after that. */
+/* Opens a datagram that came in at now_ns. Only with HELLO_ACCEPTED is all of *message good; with HELLO_UNPAIRED its
+ * prelude is. *echo_ns, with both: when we sent what it echoes, so it was written after that. */
 enum hello_verdict hello_box_open(struct hello_box *box, const uint8_t *datagram, size_t len, uint64_t now_ns,
 				  struct hello_message *message, uint64_t *echo_ns);
 

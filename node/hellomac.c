@@ -62,7 +62,8 @@ static void ask_for_number(struct hello_mac *mac, uint64_t now_ns)
 static void judge(struct hello_mac *mac, struct health *health, bool good, uint64_t now_ns)
 {
 	if (mac->deaf)
-		health_report(health, mac->deaf, good, "frames from the other node to the virtual MAC do not arrive: look "
+		health_report(health, mac->deaf, good,
+			      "frames from the other node to the virtual MAC do not arrive: look "
 			      "at the switch, or take virtual_mac = false on both", now_ns);
 }
 

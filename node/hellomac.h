@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hellomac.h - does our virtual MAC hear? An Active asks its peer for a frame to it with a number of its choice (macprobe.h);
- * a Backup that is asked sends that. One struct for each virtual router. Control thread.
+ * hellomac.h - does our virtual MAC hear? An Active asks its peer for a frame to it with a number of its choice
+ * (macprobe.h); a Backup that is asked sends that. One struct for each virtual router. Control thread.
  */
 #ifndef NODE_HELLOMAC_H
 #define NODE_HELLOMAC_H
@@ -27,8 +27,8 @@ struct hello_mac {
 	struct health_condition *deaf;	/* NULL: no probe, or no room for it */
 };
 
-/* The peer spoke: what it wants is sent, and that it sent what we want is noted. peer: its counterpart of the router, or
- * NULL. */
+/* The peer spoke: what it wants is sent, and that it sent what we want is noted. peer: its counterpart of the router,
+ * or NULL. */
 void hello_mac_hear(struct hello_mac *mac, const struct hello_router *peer, bool is_active);
 
 /* A number came in by the interface of some router. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hellopath.h - one of the ways by which the two nodes hear each other: a socket (hellosocket.h), a box (hellobox.h), and
- * what is to be known of a way that is silent. Control thread.
+ * hellopath.h - one of the ways by which the two nodes hear each other: a socket (hellosocket.h), a box (hellobox.h),
+ * and what is to be known of a way that is silent. Control thread.
  *
- * A flood costs little: a path reads so many datagrams in a beat, then its socket rests until the next and the kernel drops
- * what its small buffer cannot take.
+ * A flood costs little: a path reads so many datagrams in a beat, then its socket rests until the next and the kernel
+ * drops what its small buffer cannot take.
  */
 #ifndef NODE_HELLOPATH_H
 #define NODE_HELLOPATH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hellowire.h - what the two nodes of a pair tell each other, as values and as octets. Only what hellobox.c has found to
- * be the peer's comes here; it is read as if it were anybody's all the same. Pure functions.
+ * hellowire.h - what the two nodes of a pair tell each other, as values and as octets. Only what hellobox.c has found
+ * to be the peer's comes here; it is read as if it were anybody's all the same. Pure functions.
  *
  * All numbers are in network order, a text is a length octet and printable ASCII:
  *

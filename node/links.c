@@ -74,7 +74,8 @@ static void take_ipv4(struct link_state *state, const struct ifaddrs *entry)
 	};
 }
 
-/* A line of the file: "ADDRESS IFINDEX LEN SCOPE FLAGS NAME", the numbers hexadecimal. A kernel without IPv6 has no file. */
+/* A line of the file: "ADDRESS IFINDEX LEN SCOPE FLAGS NAME", the numbers hexadecimal. A kernel without IPv6 has no
+ * file. */
 static void read_ipv6(const char *name, struct link_state *state)
 {
 	FILE *f = fopen(IPV6_ADDRESSES, "re");
@@ -145,7 +146,8 @@ static void on_events(struct loop_fd *self, uint32_t events)
 
 int links_open(struct links **result, struct loop *loop, void (*on_change)(void *context), void *context)
 {
-	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+				    RTMGRP_IPV6_IFADDR };
 	struct links *links = calloc(1, sizeof(*links));
 	int err;
 

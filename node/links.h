@@ -26,7 +26,8 @@ struct link_state {
 	bool up;			/* set up, and with carrier */
 	uint8_t mac[6];
 	unsigned addresses;
-	struct link_address address[LINK_ADDRESSES_MAX];	/* IPv4 as the kernel lists them, primary first; then IPv6 */
+	/* IPv4 as the kernel lists them, primary first; then IPv6 */
+	struct link_address address[LINK_ADDRESSES_MAX];
 };
 
 /* Reads the state of the interface. 0, -ENODEV, or another -errno. */

@@ -2,8 +2,8 @@
 /*
  * macprobe.c - frames for virtual MACs. Contract in macprobe.h.
  *
- * A packet socket sees frames for MACs that are not the device's own, in front of tcx and whether or not a lease is held;
- * the XDP filter passes what is neither IP nor ARP.
+ * A packet socket sees frames for MACs that are not the device's own, in front of tcx and whether or not a lease is
+ * held; the XDP filter passes what is neither IP nor ARP.
  */
 #include "node/macprobe.h"
 
@@ -144,5 +144,6 @@ int macprobe_send(struct macprobe *p, const uint8_t virtual_mac[6], uint64_t num
 	memcpy(to.sll_addr, virtual_mac, 6);
 	for (unsigned i = 0; i < sizeof(number); i++)
 		payload[AT_NUMBER + i] = (uint8_t)(number >> 8 * (sizeof(number) - 1 - i));
-	return sendto(p->io.fd, payload, sizeof(payload), MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+	return sendto(p->io.fd, payload, sizeof(payload), MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0 ?
+	       -errno : 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * macprobe.h - does what is sent to a virtual MAC arrive? One Ethernet frame with a number in it, from this interface's own
- * MAC to the virtual one, sent by the Backup and looked for by the Active. It is of a type of its own (0x88b5, IEEE 802
- * local experiments): no IP stack, no filter and no switch makes anything of it, and it teaches nobody where the virtual
- * MAC is. Control thread.
+ * macprobe.h - does what is sent to a virtual MAC arrive? One Ethernet frame with a number in it, from this interface's
+ * own MAC to the virtual one, sent by the Backup and looked for by the Active. It is of a type of its own (0x88b5, IEEE
+ * 802 local experiments): no IP stack, no filter and no switch makes anything of it, and it teaches nobody where the
+ * virtual MAC is. Control thread.
  */
 #ifndef NODE_MACPROBE_H
 #define NODE_MACPROBE_H

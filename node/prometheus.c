@@ -232,7 +232,8 @@ static void print_latency(FILE *out, const json_t *latency)
 {
 	if (!json_is_object(latency))
 		return;
-	fprintf(out, "# HELP tandem_in_node_seconds from the filter to the send call, of one query in %u on the fast path\n"
+	fprintf(out, "# HELP tandem_in_node_seconds from the filter to the send call, of one query in %u on the fast "
+		"path\n"
 		"# TYPE tandem_in_node_seconds histogram\n", STEER_STAMP_ONE_OF);
 	for (unsigned kind = 0; kind < DP_LATENCY_KINDS; kind++)
 		print_histogram(out, "in_node_seconds", dp_latency_name(kind),
@@ -342,7 +343,8 @@ static void print_last_events(FILE *out, const json_t *routers)
 			print_head(out, "vrrp_last_transition", "1 for the event behind the last change of state");
 		begun = true;
 		print_sample(out, "vrrp_last_transition", (struct label[LABELS_MAX]){
-			{ "interface", json_object_get(router, "interface") }, { "vrid", json_object_get(router, "vrid") },
+			{ "interface", json_object_get(router, "interface") },
+			{ "vrid", json_object_get(router, "vrid") },
 			{ "family", json_object_get(router, "family") },
 			{ "event", json_object_get(router, "event") } }, json_true(), 0);
 	}
@@ -380,7 +382,8 @@ static void print_routers(FILE *out, const json_t *routers)
 	static const struct family of_router[] = {
 		{ "since_ms", "vrrp_state_seconds", "in its state" },
 		{ "sent_at_ms", "vrrp_advert_sent_timestamp_seconds", "time of the last advertisement sent; 0 = none" },
-		{ "cadence_worst_us", "vrrp_cadence_worst_seconds", "longest time between two advertisements while Active" },
+		{ "cadence_worst_us", "vrrp_cadence_worst_seconds",
+		  "longest time between two advertisements while Active" },
 		{ "priority", "vrrp_priority", "as configured" },
 		{ "effective_priority", "vrrp_effective_priority", "less the weights of failed conditions" },
 		{ "released", "vrrp_released", "1 = released by command" },
@@ -403,7 +406,8 @@ static void print_routers(FILE *out, const json_t *routers)
 		{ "address_list_errors", "vrrp_address_list_errors_total", "of these, with other addresses than ours" },
 		{ "missed", "vrrp_adverts_missed_total", "advertisements that did not come when they were due" },
 		{ "two_actives", "vrrp_two_actives_total", "times that a second Active appeared" },
-		{ "conflicts", "vrrp_conflicts_total", "times that a host claimed an address which it should not have" },
+		{ "conflicts", "vrrp_conflicts_total",
+		  "times that a host claimed an address which it should not have" },
 		{ "announcements", "vrrp_announcements_total", "gratuitous ARPs and the like sent" },
 		{ "late", "vrrp_late_total", "timers that fired over an interval too late" },
 		{ "lapsed", "vrrp_lapsed_total", "leases that ran out" },
@@ -505,7 +509,8 @@ static void print_peer(FILE *out, const json_t *peer)
 		{ "held", "vrrp_held", "1 = Backup because the second path says that the peer is Active" },
 		{ "holds", "vrrp_holds_total", "times that this began" },
 		{ "probes_seen", "virtual_mac_probes_seen_total", "frames to our virtual MAC that came in" },
-		{ "probes_missed", "virtual_mac_probes_missed_total", "of those that the peer says it sent: not come in" },
+		{ "probes_missed", "virtual_mac_probes_missed_total",
+		  "of those that the peer says it sent: not come in" },
 	};
 
 	if (!json_is_object(peer))
@@ -534,13 +539,15 @@ static void print_status(FILE *out, const json_t *status)
 {
 	static const char *const worker_labels[LABELS_MAX][2] = { { "worker", "name" } },
 				*const port_labels[LABELS_MAX][2] = { { "port", "name" }, { "side", "side" } },
-				*const condition_labels[LABELS_MAX][2] = { { "condition", "name" }, { "kind", "kind" } };
+				*const condition_labels[LABELS_MAX][2] = { { "condition", "name" },
+									   { "kind", "kind" } };
 	static const struct family singles[] = {
 		{ "uptime_ms", "uptime_seconds", "since the start" },
 		{ "generation", "configuration_generation", "counts reloads, from 1" },
 		{ "good", "good", "1 = no fault or weight condition fails" },
 		{ "tcp_connections", "tcp_connections", "client connections open now" },
-		{ "unaccounted", "queries_unaccounted", "received, with no outcome and not in flight: 0 but for a moment" },
+		{ "unaccounted", "queries_unaccounted",
+		  "received, with no outcome and not in flight: 0 but for a moment" },
 		{ "log_lines_lost", "log_lines_lost_total", "because the log was full" },
 	}, of_worker[] = {
 		{ "inflight", "inflight", "queries under way" },
@@ -559,7 +566,8 @@ static void print_status(FILE *out, const json_t *status)
 	print_family(out, json_object_get(status, "conditions"), condition_labels, NULL, &failed);
 	print_tracks(out, json_object_get(status, "tracks"));
 	print_runner(out, json_object_get(status, "runner"));
-	print_counts(out, json_object_get(status, "control"), "control_total", "event", "what came to the control socket");
+	print_counts(out, json_object_get(status, "control"), "control_total", "event",
+		     "what came to the control socket");
 }
 
 void prometheus_print(FILE *out, const json_t *document)

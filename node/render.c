@@ -150,7 +150,8 @@ static void render_pages(FILE *out, const json_t *routers)
 	json_array_foreach(routers, i, router) {
 		if (i)
 			fputc('\n', out);
-		vrrptext_page(out, router, rows_join(json_object_get(router, "addresses"), addresses, sizeof(addresses)),
+		vrrptext_page(out, router, rows_join(json_object_get(router, "addresses"), addresses,
+						     sizeof(addresses)),
 			      remark_of(router, remark, sizeof(remark)));
 	}
 }
@@ -211,7 +212,8 @@ static void render_ports(FILE *out, const json_t *d)
 	if (!json_array_size(ports))
 		return;
 	fputc('\n', out);
-	rows_print(out, "PORT|SIDE|FILTER|WANTED|MEMORY|>QUEUES|>RING|>FRAME|>BUSY POLL us|>VLAN|>MTU|CARRIER|MAC", ports,
+	rows_print(out, "PORT|SIDE|FILTER|WANTED|MEMORY|>QUEUES|>RING|>FRAME|>BUSY POLL us|>VLAN|>MTU|CARRIER|MAC",
+		   ports,
 		   "name side mode mode_wanted zero_copy?zero-copy:copy #queues #ring_size #frame_size #busy_poll_us "
 		   "#vlan #mtu carrier?yes:NO mac");
 }

@@ -3,8 +3,8 @@
  * resign.c - the file of what is Active, written by the daemon and sent by its successor in death. Contract in
  * resign.h.
  *
- * A line a frame: the interface's name, and the frame in hexadecimal. A virtual router has one, or one for each peer. The file is replaced by rename, so it
- * is whole at whatever moment the daemon dies.
+ * A line a frame: the interface's name, and the frame in hexadecimal. A virtual router has one, or one for each peer.
+ * The file is replaced by rename, so it is whole at whatever moment the daemon dies.
  */
 #include "node/resign.h"
 

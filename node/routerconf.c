@@ -28,7 +28,8 @@ static void check_router_interface(struct settings *s, const struct config *conf
 			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has side \"server\" in interfaces[%zu], must "
 				   "be \"client\" or \"both\"", name, j);
 		if (config->interfaces[j].vlan)
-			MISTAKE_IN(s, i, "vrrp", "interface", "\"%s\" has vlan = %u in interfaces[%zu]: a virtual router "
+			MISTAKE_IN(s, i, "vrrp", "interface",
+				   "\"%s\" has vlan = %u in interfaces[%zu]: a virtual router "
 				   "needs an interface without", name, config->interfaces[j].vlan, j);
 		return;
 	}
@@ -57,7 +58,8 @@ static const char *router_address_fault(const struct config_vrrp *router, size_t
 	if (addr_is_loopback(address))
 		return "must not be a loopback address";
 	if (addr_is_v4(address) != addr_is_v4(&router->addresses.item[0]))
-		return "the first one is of the other family; a virtual router has one, so make another vrrp with the same vrid";
+		return "the first one is of the other family; a virtual router has one, so make another vrrp with the "
+		       "same vrid";
 	return config_address_fault(address);
 }
 
@@ -101,7 +103,8 @@ static void check_router_vrid(struct settings *s, const struct config *config, s
 
 	for (size_t j = 0; j < i; j++) {
 		if (router->vrid == config->vrrp[j].vrid && are_neighbours(router, &config->vrrp[j]))
-			MISTAKE_IN(s, i, "vrrp", "vrid", "%u is the number of vrrp[%zu] on %s too, must be another one of "
+			MISTAKE_IN(s, i, "vrrp", "vrid",
+				   "%u is the number of vrrp[%zu] on %s too, must be another one of "
 				   "1-255", router->vrid, j, router->interface);
 	}
 }
@@ -117,19 +120,23 @@ static void check_router_link_local(struct settings *s, const struct config *con
 	}
 }
 
-/* RFC 9568, 5.2.9: the first address is link-local. One that is not given follows from the VRID, so both nodes make the same. */
+/* RFC 9568, 5.2.9: the first address is link-local. One that is not given follows from the VRID, so both nodes make the
+ * same. */
 static void put_link_local(struct settings *s, struct config_vrrp *router, size_t i)
 {
 	struct config_addrs *addresses = &router->addresses;
 	struct addr *item;
 
 	if (addresses->n == 1 && addr_is_link_local(&addresses->item[0]))
-		MISTAKE_IN(s, i, "vrrp", "addresses", "nobody is served at a link-local address: name another one behind it");
+		MISTAKE_IN(s, i, "vrrp", "addresses",
+			   "nobody is served at a link-local address: name another one behind it");
 	if (!is_router_ipv6(router) || addr_is_link_local(&addresses->item[0]))
 		return;
 	if (addresses->n == VRRP_ADDRESSES_MAX) {
-		MISTAKE_IN(s, i, "vrrp", "addresses", "%d leave no room for the link-local address that virtual router %u needs "
-			   "as its first: name at most %d others", VRRP_ADDRESSES_MAX, router->vrid, VRRP_ADDRESSES_MAX - 1);
+		MISTAKE_IN(s, i, "vrrp", "addresses",
+			   "%d leave no room for the link-local address that virtual router %u needs "
+			   "as its first: name at most %d others", VRRP_ADDRESSES_MAX, router->vrid,
+			   VRRP_ADDRESSES_MAX - 1);
 		return;
 	}
 	item = reallocarray(addresses->item, addresses->n + 1, sizeof(*item));

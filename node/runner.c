@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * runner.c - the daemon's side of the runner: who may run next, and what came of it. Contract in runner.h; the process is
- * commander.c.
+ * runner.c - the daemon's side of the runner: who may run next, and what came of it. Contract in runner.h; the process
+ * is commander.c.
  *
  * Jobs stand in one list in the order in which they were asked for; those with a deadline have been sent. The bounds on
- * how many run are kept here, so that the process never has to refuse; one that does not say what became of a job in time
- * loses it.
+ * how many run are kept here, so that the process never has to refuse; one that does not say what became of a job in
+ * time loses it.
  */
 #include "node/runner.h"
 
@@ -253,8 +253,8 @@ static void read_results(struct runner *runner)
 		take_report(runner, &report);
 }
 
-/* Their leaders have got SIGKILL from the kernel; the rest of each group has not. The numbers were given out anew at the
- * earliest when a whole round of them has passed. */
+/* Their leaders have got SIGKILL from the kernel; the rest of each group has not. The numbers were given out anew at
+ * the earliest when a whole round of them has passed. */
 static void kill_groups(struct runner *runner)
 {
 	for (unsigned i = 0; i < COMMANDER_RUNNING_MAX; i++) {
@@ -377,8 +377,8 @@ static void drop_oldest(struct runner *runner, enum runner_lane lane)
 	while (job->lane != lane || job->deadline_ns)
 		job = job->next;
 	if (log_limit_pass(&runner->drop_log, runner->loop->now_ns, LOG_MS * (uint64_t)CLOCK_NS_PER_MS, &held_back))
-		log_warning("runner: more commands than can be run: the oldest that waits, %s, is dropped (%u more since "
-			    "the last such line)", job->message.strings, held_back);
+		log_warning("runner: more commands than can be run: the oldest that waits, %s, is dropped (%u more "
+			    "since the last such line)", job->message.strings, held_back);
 	finish(runner, job, &(struct runner_result){ .outcome = RUNNER_DROPPED });
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * runner.h - external commands. The daemon never forks after its start: a small process, forked right after the guard
- * and before any TAP, link, socket or UMEM exists, runs them. What it is asked and what it says goes over a socket pair;
- * nobody ever waits for it.
+ * and before any TAP, link, socket or UMEM exists, runs them. What it is asked and what it says goes over a socket
+ * pair; nobody ever waits for it.
  *
  * A command is a process group of its own with no descriptor of ours, /dev/null as input, no capability and no way to
- * one, the daemon's user, and an environment of PATH, LANG and what the request adds. It has its time, then SIGTERM and,
- * RUNNER_GRACE_MS later, SIGKILL, for all of the group; what it leaves running in the group is killed when it ends.
- * When the runner dies its commands are killed too; when the daemon dies the runner ends, and they with it.
+ * one, the daemon's user, and an environment of PATH, LANG and what the request adds. It has its time, then SIGTERM
+ * and, RUNNER_GRACE_MS later, SIGKILL, for all of the group; what it leaves running in the group is killed when it
+ * ends. When the runner dies its commands are killed too; when the daemon dies the runner ends, and they with it.
  *
  *   runner   notice   the runner has died: no command is run until the daemon is restarted
  *
@@ -85,7 +85,8 @@ int runner_start(struct runner **runner, char *error, size_t size);
 /* Results come in on the loop from here on; adds the condition. 0 or -errno. */
 int runner_attach(struct runner *runner, struct loop *loop, struct health *health);
 
-/* Runs a command as soon as there is a place. Returns its number, or 0 when that cannot be: on_done is not called then. */
+/* Runs a command as soon as there is a place. Returns its number, or 0 when that cannot be: on_done is not called
+ * then. */
 uint64_t runner_submit(struct runner *runner, const struct runner_command *command);
 /* on_done will not be called; what has not begun does not. 0 and unknown numbers are none. */
 void runner_forget(struct runner *runner, uint64_t number);

@@ -8,8 +8,8 @@
  *   canary  20 ms            one query per worker through its passes; judged at the next beat; the first fastpath
  *   slow    1 s              fastpath: one query per worker and port to a server; nexthop; addresses re-read
  *
- * Each condition is debounced by the same fall and rise, counted in its own beats, but for "worker", which has waited for
- * hang_ms. A beat judges only what could be judged: a worker that makes no progress fails "worker" or "starved" and
+ * Each condition is debounced by the same fall and rise, counted in its own beats, but for "worker", which has waited
+ * for hang_ms. A beat judges only what could be judged: a worker that makes no progress fails "worker" or "starved" and
  * neither "canary" nor "fastpath", and a server that is down by probe proves nothing about the fast path.
  *
  * A fast path that has never carried an answer is no good to wait for (a driver, a card, a hypervisor): after

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * standby.h - the virtual routers that are to stay in standby when the daemon starts again, by their names ("eth0/51"), a
- * line each, in a small file: STATE_DIRECTORY/standby where systemd gives one, which outlives a boot, else SOCKET.standby
- * beside the control socket. No file: none. Control thread.
+ * standby.h - the virtual routers that are to stay in standby when the daemon starts again, by their names ("eth0/51"),
+ * a line each, in a small file: STATE_DIRECTORY/standby where systemd gives one, which outlives a boot, else
+ * SOCKET.standby beside the control socket. No file: none. Control thread.
  */
 #ifndef NODE_STANDBY_H
 #define NODE_STANDBY_H

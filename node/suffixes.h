@@ -22,8 +22,8 @@ struct suffix_table;
 int suffixes_build(const struct config *config, struct settings *settings, struct suffix_table **table,
 		   char *error, size_t size);
 
-/* A number of which suffix goes to which pool, the same in whatever order and places they stand. Reads the files once more.
- * 0, or -EINVAL when one has become unreadable since suffixes_build(). */
+/* A number of which suffix goes to which pool, the same in whatever order and places they stand. Reads the files once
+ * more. 0, or -EINVAL when one has become unreadable since suffixes_build(). */
 int suffixes_hash(const struct config *config, uint64_t *hash);
 
 #endif

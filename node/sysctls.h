@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sysctls.h - the kernel's settings that a virtual address depends on: what they are, and what to do about them. Reads only;
- * etc/99-tandem.conf is what sets those that differ from the kernel's defaults. Control thread.
+ * sysctls.h - the kernel's settings that a virtual address depends on: what they are, and what to do about them. Reads
+ * only; etc/99-tandem.conf is what sets those that differ from the kernel's defaults. Control thread.
  *
  * IPv4
  *   arp_ignore     1   else the kernel answers for the virtual address too, with its own MAC, also as Backup
@@ -18,8 +18,8 @@
 
 enum { SYSCTLS_IPV4 = 1, SYSCTLS_IPV6 = 2 };
 
-/* True when an address with a virtual router on the interface is safe, of all of families: of ARP, in force is the greater of
- * the interface's own value and that of "all". Else text says which settings are wrong and
+/* True when an address with a virtual router on the interface is safe, of all of families: of ARP, in force is the
+ * greater of the interface's own value and that of "all". Else text says which settings are wrong and
  * the lines that mend them. For a condition. */
 bool sysctls_check(const char *interface, unsigned families, char *text, size_t size);
 

@@ -4,8 +4,8 @@
  *
  * A track has one timer. It begins a check, and ends the wait for a gateway's answer; a command's end comes from the
  * runner, which keeps its own time. Checks begin interval_ms apart, the next one not before the last has ended.
- * A change of links is no check by itself: it hurries the check of an interface whose carrier is not what was seen last,
- * so that a busy netlink does not use up fall and rise.
+ * A change of links is no check by itself: it hurries the check of an interface whose carrier is not what was seen
+ * last, so that a busy netlink does not use up fall and rise.
  */
 #include "node/track.h"
 

@@ -5,10 +5,10 @@
  *
  *   track:NAME   weight or fault, as configured
  *
- * The first verdict after a track began counts alone; later ones are debounced by fall and rise. A check that could not be
- * made (the runner is dead, a file holds no number) is no verdict: what was judged last goes on, and is shown as unknown.
- * Interface and file are this node's own; of commands and gateways the other node is taken to see the same, so that an
- * Active waits for it (vrrp_conf.weight_settle_ms). Control thread.
+ * The first verdict after a track began counts alone; later ones are debounced by fall and rise. A check that could not
+ * be made (the runner is dead, a file holds no number) is no verdict: what was judged last goes on, and is shown as
+ * unknown. Interface and file are this node's own; of commands and gateways the other node is taken to see the same, so
+ * that an Active waits for it (vrrp_conf.weight_settle_ms). Control thread.
  */
 #ifndef NODE_TRACK_H
 #define NODE_TRACK_H
@@ -41,8 +41,8 @@ int tracks_start(struct tracks **tracks, struct loop *loop, struct health *healt
 		 const struct config *config);
 void tracks_stop(struct tracks *tracks);	/* accepts NULL */
 
-/* After a reload, cannot fail: tracks that look at the same in the same way keep their state. config stays valid until the
- * next call. */
+/* After a reload, cannot fail: tracks that look at the same in the same way keep their state. config stays valid until
+ * the next call. */
 void tracks_adopt(struct tracks *tracks, const struct config *config);
 
 /* Has every track been judged, or found unknown, at least once? */

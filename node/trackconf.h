@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trackconf.h - what "track" and "hook" of a configuration may say. At start-up, or in the thread that prepares a reload.
+ * trackconf.h - what "track" and "hook" of a configuration may say. At start-up, or in the thread that prepares a
+ * reload.
  */
 #ifndef NODE_TRACKCONF_H
 #define NODE_TRACKCONF_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vip.h - the kernel's copy of the virtual addresses: a /32 or /128 on a TAP device that lives and dies with its descriptor,
- * so TCP and ICMP for a VIP end with the process. Moved by the control thread after the fact; nothing waits for it.
+ * vip.h - the kernel's copy of the virtual addresses: a /32 or /128 on a TAP device that lives and dies with its
+ * descriptor, so TCP and ICMP for a VIP end with the process. Moved by the control thread after the fact; nothing waits
+ * for it.
  */
 #ifndef NODE_VIP_H
 #define NODE_VIP_H

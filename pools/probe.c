@@ -192,7 +192,8 @@ static bool is_answer_to(const ldns_pkt *packet, const ldns_pkt *query)
 	       ldns_dname_compare(ldns_rr_owner(echoed), ldns_rr_owner(asked)) == 0;
 }
 
-/* Does the server, to judge by the code and by what it left out, not know EDNS? Such ones leave out the question, too. */
+/* Does the server, to judge by the code and by what it left out, not know EDNS? Such ones leave out the question,
+ * too. */
 static bool blames_edns(const ldns_pkt *packet, const ldns_pkt *query)
 {
 	ldns_pkt_rcode rcode = ldns_pkt_get_rcode(packet);

@@ -4,8 +4,8 @@
  * on the control thread's loop. Kernel sockets on purpose: they keep the neighbour entries alive, and
  * they tell "server dead" from "fast path dead".
  * A probe fails by timeout, ICMP error, wrong rcode, or an answer that does not match id and question
- * (a mismatch is ignored and the wait goes on). FORMERR or NOTIMP without an OPT asks the same once more without EDNS: a
- * server that does not know it is not down (RFC 6891, 7). First probe at once, spread over the interval afterwards.
+ * (a mismatch is ignored and the wait goes on). FORMERR or NOTIMP without an OPT asks the same once more without EDNS:
+ * a server that does not know it is not down (RFC 6891, 7). First probe at once, spread over the interval afterwards.
  * After start the first result counts alone: a dead server is known after one timeout, not after fall.
  * Every change of a server is logged here, with its cause.
  */

@@ -19,7 +19,8 @@
  * the answered ones the percentiles of the time from just before the system call that sent a batch of queries to the
  * answer's arrival in XDP on the same device, in microseconds.
  *
- * Frames leave by a packet socket; answers cost this process nothing, ask.bpf.c notes them in a map that is mapped here.
+ * Frames leave by a packet socket; answers cost this process nothing, ask.bpf.c notes them in a map that is mapped
+ * here.
  */
 #include <arpa/inet.h>
 #include <errno.h>

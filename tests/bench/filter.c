@@ -74,7 +74,8 @@ static struct endpoint endpoint_of(const char *text, uint16_t port)
 /* Written into room; the frame's first octet. */
 static uint8_t *make_frame(const struct path *path, uint8_t room[DP_HEADERS_MAX + PAYLOAD])
 {
-	const struct endpoint from = endpoint_of(path->from, path->from_port), to = endpoint_of(path->to, path->to_port);
+	const struct endpoint from = endpoint_of(path->from, path->from_port),
+		to = endpoint_of(path->to, path->to_port);
 	const struct dp_flow flow = {
 		.own = from.addr, .own_port = from.port, .peer = to.addr, .peer_port = to.port, .vlan = path->vlan,
 	};

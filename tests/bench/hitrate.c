@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hitrate.c - the packet cache's policy and cost. A trace (Zipf over many names, and beside it a flood of names that are
- * asked once) runs through our cache and, in the same run and with as many entries as ours holds, through
+ * hitrate.c - the packet cache's policy and cost. A trace (Zipf over many names, and beside it a flood of names that
+ * are asked once) runs through our cache and, in the same run and with as many entries as ours holds, through
  *
  *      lru     exact least recently used;
  *      random  what dnsdist's packet cache does when it is full: a new answer takes the place of any other. (It keeps

@@ -7,8 +7,8 @@
  *      instructions stored     the same with names that are new in every batch; the cache is asked and gets the answers
  *      instructions hit        answered from the cache
  *
- * Under callgrind only queries_in() and answers_in() are counted (--toggle-collect); tests/system/test_instructions does
- * that. The hash keys are fixed, so the count repeats. Prints how many queries were counted, and the median of the
+ * Under callgrind only queries_in() and answers_in() are counted (--toggle-collect); tests/system/test_instructions
+ * does that. The hash keys are fixed, so the count repeats. Prints how many queries were counted, and the median of the
  * cycles (time stamp counter) of a batch of 64.
  */
 #include <stdio.h>
@@ -127,7 +127,8 @@ static void record(unsigned first)
 	char name[64];
 
 	for (unsigned i = 0; i < BATCH; i++) {
-		snprintf(name, sizeof(name), "Host%u.some-Domain%u.%s", (first + i) * 977, i, i % 8 ? "com" : "example.net");
+		snprintf(name, sizeof(name), "Host%u.some-Domain%u.%s", (first + i) * 977, i,
+			 i % 8 ? "com" : "example.net");
 		payload = recorded[i] + HEAD + 42;
 		flow.own = fx_addr("10.2.3.4");
 		flow.own_port = (uint16_t)(2000 + i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * answers.h - keys and answers for whoever fills a packet cache: number n is the name "n<n>.example.net", and its answer
- * one record whose data says which key and version it is of, with a checksum, so that a torn one is known.
+ * answers.h - keys and answers for whoever fills a packet cache: number n is the name "n<n>.example.net", and its
+ * answer one record whose data says which key and version it is of, with a checksum, so that a torn one is known.
  */
 #ifndef TESTS_DATAPLANE_ANSWERS_H
 #define TESTS_DATAPLANE_ANSWERS_H

@@ -31,7 +31,8 @@ static struct dp_arena_stats stats_of(const struct dp_arena *arena)
 	struct dp_arena_stats s;
 
 	dp_arena_stats(arena, &s);
-	assert_int_equal(s.open + s.full[DP_ROOM_PROBATION] + s.full[DP_ROOM_MAIN] + s.emptying + s.resting, s.segments);
+	assert_int_equal(s.open + s.full[DP_ROOM_PROBATION] + s.full[DP_ROOM_MAIN] + s.emptying + s.resting,
+			 s.segments);
 	return s;
 }
 

@@ -275,7 +275,8 @@ static void test_collisions(void **state)
 		k.key.hash = 43;
 		answer_message(&scratch, &k, number, 0, DATA_LEN, LIFE_S);
 		assert_null(dp_cache_find(cache, &k.key, 0));
-		assert_true(dp_cache_store(cache, 0, &k.key, scratch.octets, scratch.len, &scratch.answer, &scratch.ttls, 0));
+		assert_true(dp_cache_store(cache, 0, &k.key, scratch.octets, scratch.len, &scratch.answer,
+					   &scratch.ttls, 0));
 		entry = dp_cache_find(cache, &k.key, 0);
 		assert_true(entry && answer_whole(entry, number));
 		k.key.name_len--;
@@ -311,7 +312,8 @@ static void test_crowded(void **state)
 		answer_key(&k, number);
 		k.key.hash = number & 1 ? 99 : 99 | UINT64_C(1) << 20;	/* the same lines, two tags */
 		answer_message(&scratch, &k, number, 0, DATA_LEN, number == 5 ? 1 : LIFE_S);
-		assert_true(dp_cache_store(cache, 0, &k.key, scratch.octets, scratch.len, &scratch.answer, &scratch.ttls,
+		assert_true(dp_cache_store(cache, 0, &k.key, scratch.octets, scratch.len, &scratch.answer,
+					   &scratch.ttls,
 					   number < 16 ? 0 : DP_CACHE_TICKS));
 		if (number == 3)
 			assert_non_null(dp_cache_find(cache, &k.key, 0));
@@ -424,8 +426,8 @@ static void ask(struct dp_cache *cache, uint64_t number, struct hits *hits, uint
 	assert_true(answer_whole(entry, number));
 }
 
-/* A flood of names that never come back, fifteen for one of 10,000 hot names: 150,000 entries come between two askings of
- * a hot name, over twice what the cache holds, so that least recently used would lose them all. */
+/* A flood of names that never come back, fifteen for one of 10,000 hot names: 150,000 entries come between two askings
+ * of a hot name, over twice what the cache holds, so that least recently used would lose them all. */
 static void test_flood(void **state)
 {
 	enum { HOT = 10000, COLD_PER_HOT = 15, MEMORY = 8 * MIB };

@@ -186,7 +186,8 @@ static void make_nxdomain(struct dp_packet *p)
 /* NXDOMAIN whose record is a SOA of authority: owner, type, class, TTL 60, names, five numbers, the last of them 30. */
 static void make_negative(struct dp_packet *p)
 {
-	static const uint8_t soa[] = { 0xc0, 16, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1,
+	static const uint8_t soa[] = { 0xc0, 16, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0,
+				       0, 0, 1,
 				       0, 0, 0, 1, 0, 0, 0, 30 };
 	uint32_t behind = p->payload_len - QUESTION_END - RECORD;
 

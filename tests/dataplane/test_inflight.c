@@ -507,7 +507,8 @@ int main(void)
 	const struct CMUnitTest cases[] = {
 		CASE("port and id find the query and the attempt, until it ends", test_find),
 		CASE("a new query has no attempts", test_attempts_cleared),
-		CASE("who waits longer goes on with another query for the same, and nothing else is in that", test_moved),
+		CASE("who waits longer goes on with another query for the same, and nothing else is in that",
+		     test_moved),
 		CASE("an attempt that was not made is not found", test_unused_attempt),
 		CASE("a full table refuses; slots come back first freed first", test_full),
 		CASE("D083 ids over 16 bits and ports are used evenly, and not in a row", test_spread),

@@ -197,11 +197,13 @@ int main(void)
 		IN_FIXTURE("D149 sixty clients, one query; each gets its own id, case and EDNS", one_query_answers_all),
 		IN_FIXTURE("D149 queries of one batch join too", a_batch_joins_itself),
 		IN_FIXTURE("D150 other type, class, name, CD, DO or transport: not joined", other_keys_go_apart),
-		IN_FIXTURE("D150 a late comer is asked for again and keeps its deadline", late_comers_keep_their_deadline),
+		IN_FIXTURE("D150 a late comer is asked for again and keeps its deadline",
+			   late_comers_keep_their_deadline),
 		IN_FIXTURE("D150 late comers get SERVFAIL at their own deadlines", late_comers_end_too),
 		IN_FIXTURE("D150 a timeout reaches every waiter", failures_reach_all),
 		IN_FIXTURE("D250 a waiter that cannot be told is an outcome", a_waiter_without_buffer_is_counted),
-		IN_FIXTURE("D149 when all places are taken, queries go by themselves", more_than_places_ask_by_themselves),
+		IN_FIXTURE("D149 when all places are taken, queries go by themselves",
+			   more_than_places_ask_by_themselves),
 	};
 
 	return RUN(cases);

@@ -350,7 +350,8 @@ static void actions_by_kind(void **state)
 		b = bench_open(&conf);
 		for (int tcp = 0; tcp < 2; tcp++) {
 			assert_int_equal(ask_addr(&b, &client, POOL_AUTHORITATIVE, tcp), DP_LIMIT_PASS);
-			assert_int_equal(ask_addr(&b, &client, POOL_AUTHORITATIVE, tcp), tcp ? cases[i].tcp : cases[i].udp);
+			assert_int_equal(ask_addr(&b, &client, POOL_AUTHORITATIVE, tcp),
+					 tcp ? cases[i].tcp : cases[i].udp);
 		}
 		assert_int_equal(ask_addr(&b, &client, POOL_RECURSIVE, false), DP_LIMIT_PASS);	/* another bucket */
 		bench_close(&b);
@@ -521,7 +522,8 @@ static void rules_change_buckets_stay(void **state)
 	dp_limit_rules_free(b.rules);
 	conf.kind[POOL_RECURSIVE] = (struct dp_limit_kind){ 20, 20, DP_OVER_DROP };
 	b.rules = dp_limit_rules_new(&conf);
-	assert_in_range(ask_for(&b, "192.0.2.1", 2000, 3), 38, 42);	/* a second to come down from the greater burst */
+	/* a second to come down from the greater burst */
+	assert_in_range(ask_for(&b, "192.0.2.1", 2000, 3), 38, 42);
 	bench_close(&b);
 }
 
@@ -657,7 +659,8 @@ static void rows_are_read_whole(void **state)
 		size_t n = dp_offenders_read(o, rows, 5001 * S);
 
 		for (size_t r = 0; r < n; r++)
-			assert_int_equal(rows[r].queries, rows[r].prefix.len == 120 ? 3 * rows[r].limited : rows[r].queries);
+			assert_int_equal(rows[r].queries,
+					 rows[r].prefix.len == 120 ? 3 * rows[r].limited : rows[r].queries);
 	}
 	pthread_join(writer, NULL);
 	dp_offenders_free(o);
@@ -778,7 +781,8 @@ static void own_answers_are_limited(void **state)
 		fx_ask_wire("192.0.2.1", false, octets, len);
 		dp_passes_queries(fx.worker);
 	}
-	assert_int_equal(fx_count(DP_COUNT_REFUSED_ACL) + fx_count(DP_COUNT_FORMERR_QDCOUNT) + fx_count(DP_COUNT_LOCAL), 5);
+	assert_int_equal(fx_count(DP_COUNT_REFUSED_ACL) + fx_count(DP_COUNT_FORMERR_QDCOUNT) +
+			 fx_count(DP_COUNT_LOCAL), 5);
 	assert_int_equal(fx_count(DP_COUNT_LIMITED_SLIP), 20);
 	assert_int_equal(fx_count(DP_COUNT_LIMITED_DROP), 20);
 	assert_int_equal(fx.replies, 25);
@@ -881,7 +885,8 @@ static void busy_clients_are_known(void **state)
 	dp_limit_rules_free(fx.conf.limit);
 	fx.conf.limit = dp_limit_rules_new(&conf);
 	for (unsigned i = 0; i < 4000; i++) {	/* 2000 a second */
-		fx_ask_wire("10.0.0.2", false, octets, fx_query(octets, 1, 0, "id.server", DNS_TYPE_TXT, DNS_CLASS_CH, 0));
+		fx_ask_wire("10.0.0.2", false, octets, fx_query(octets, 1, 0, "id.server", DNS_TYPE_TXT,
+								DNS_CLASS_CH, 0));
 		dp_passes_queries(fx.worker);
 		fx_ask("10.0.0.1", false, 1, "www.example.com", 1, 0);
 		if (i % 20 == 0) {
@@ -919,7 +924,8 @@ static void failing_names_spare_their_servers(void **state)
 		snprintf(client, sizeof(client), "10.1.%u.1", i);
 		fx_ask(client, false, (uint16_t)i, name, 1, 0);
 		if (fx.forwards > forwards)
-			fx_answer(&fx.forward[forwards++ % FX_MESSAGES], i % 2 ? DNS_RCODE_NXDOMAIN : DNS_RCODE_SERVFAIL,
+			fx_answer(&fx.forward[forwards++ % FX_MESSAGES],
+				  i % 2 ? DNS_RCODE_NXDOMAIN : DNS_RCODE_SERVFAIL,
 				  NULL);
 	}
 	assert_int_equal(fx.forwards, 20);
@@ -990,11 +996,13 @@ int main(void)
 		CASE("D181 a loud host does not silence its neighbours", loud_host_does_not_silence_neighbours),
 		CASE("D181 sources spread over a /24 and a /20 are held", spread_sources_are_held),
 		CASE("D180 D181 IPv6 clients are a /56, with a /48 around them", ipv6_hosts_count_by_their_prefix),
-		CASE("D182 over the limit answers come from the cache alone, up to a ceiling", cache_only_up_to_a_ceiling),
+		CASE("D182 over the limit answers come from the cache alone, up to a ceiling",
+		     cache_only_up_to_a_ceiling),
 		CASE("D182 every nth slips, for each client", every_nth_slips),
 		CASE("D182 the action is that of the pool's kind", actions_by_kind),
 		CASE("D184 TCP has buckets of its own, and more in them", tcp_has_its_own_higher_limit),
-		CASE("D185 exempt prefixes are not limited and count toward no wider one", exempt_prefixes_count_nowhere),
+		CASE("D185 exempt prefixes are not limited and count toward no wider one",
+		     exempt_prefixes_count_nowhere),
 		CASE("D185 prefixes with rates of their own", overrides_have_their_own_rates),
 		CASE("without a rate nothing is limited", nothing_is_limited_by_default),
 		CASE("D186 a flood of 20 million spoofed IPv4 sources frees no offender", spoofed_ipv4_flood),
@@ -1006,14 +1014,16 @@ int main(void)
 		CASE("D188 offenders by prefix, with rates, first and last seen", offenders_are_listed),
 		CASE("D188 a flood moves no offender off the list", flood_moves_no_offender),
 		CASE("a row is read whole while it changes", rows_are_read_whole),
-		IN_PASSES("D183 slip: TC = 1, question and OPT only, no longer than the query", slips_are_short_and_truncated),
+		IN_PASSES("D183 slip: TC = 1, question and OPT only, no longer than the query",
+			  slips_are_short_and_truncated),
 		IN_PASSES("D182 over the limit a miss is not forwarded", misses_over_the_limit_are_not_forwarded),
 		IN_PASSES("D182 what the node answers itself is limited as well", own_answers_are_limited),
 		IN_PASSES("D184 over TCP it is REFUSED, not silence", tcp_clients_hear_of_it),
 		IN_PASSES("D187 a stranger's long answer over UDP is cut", strangers_get_no_amplifier),
 		IN_PASSES("denied clients hear nothing, whatever they ask", denied_clients_hear_nothing),
 		IN_PASSES("of a blocked client every nth query passes", blocked_clients_are_let_through_now_and_then),
-		IN_PASSES("D190 random names below a domain: its servers are spared, nothing else is", failing_names_spare_their_servers),
+		IN_PASSES("D190 random names below a domain: its servers are spared, nothing else is",
+			  failing_names_spare_their_servers),
 		IN_PASSES("D190 what fails below a TLD holds back nobody", tlds_are_not_failing),
 		IN_PASSES("D188 who asks within the limit is known by sample", busy_clients_are_known),
 	};

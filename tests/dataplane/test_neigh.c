@@ -472,7 +472,8 @@ static void test_neighbour_removed(void **state)
 	run("ip neigh del 10.77.0.3 dev srv0");
 	assert_true(wait_for(&lab, table_changed));
 	assert_true(wait_for(&lab, all_usable));
-	/* removed while it is silent: missing; back as soon as it is. The router's address goes along with the first. */
+	/* removed while it is silent: missing; back as soon as it is. The router's address goes along with the
+	 * first. */
 	run_peer(&lab, "ip addr del 10.77.0.3/24 dev peer0");
 	run_peer(&lab, "ip addr add 10.77.0.254/24 dev peer0");
 	run("ip neigh del 10.77.0.3 dev srv0");

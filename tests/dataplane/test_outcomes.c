@@ -146,7 +146,8 @@ static void set_up_node(void)
 {
 	struct dp_limit_conf limits = {
 		.ipv4_prefix = 32, .ipv6_prefix = 56, .slip = 2, .hit_qps = 8, .amplification = 8, .tcp_factor = 2,
-		.kind = { [POOL_RECURSIVE] = { 5, 5, DP_OVER_CACHE_ONLY }, [POOL_AUTHORITATIVE] = { 2, 2, DP_OVER_SLIP } },
+		.kind = { [POOL_RECURSIVE] = { 5, 5, DP_OVER_CACHE_ONLY },
+			  [POOL_AUTHORITATIVE] = { 2, 2, DP_OVER_SLIP } },
 	};
 	struct dp_acl_rule rule = { .allow = true };
 
@@ -205,7 +206,8 @@ static void every_query_has_one_outcome(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
-	CASE("D034 D227 D250 every query of many mutated ones ends in exactly one outcome", every_query_has_one_outcome),
+	CASE("D034 D227 D250 every query of many mutated ones ends in exactly one outcome",
+	     every_query_has_one_outcome),
 };
 
 int main(void)

@@ -403,9 +403,11 @@ int main(void)
 		IN_FIXTURE("D031 unknown types and classes are forwarded", unknown_types_and_classes_pass),
 		IN_FIXTURE("a full table drops, and takes queries again", full_table_drops_and_recovers),
 		IN_FIXTURE("nothing leaves for an address whose lease is not held", nothing_leaves_without_the_lease),
-		IN_FIXTURE("D062 D064 TC: fetched by TCP for TCP clients, passed to UDP ones", truncated_is_fetched_by_tcp),
+		IN_FIXTURE("D062 D064 TC: fetched by TCP for TCP clients, passed to UDP ones",
+			   truncated_is_fetched_by_tcp),
 		IN_FIXTURE("the canary goes through every pass", canary_goes_through_every_pass),
-		IN_FIXTURE("the fast-path check goes to its server and is in no outcome", check_query_goes_to_its_server),
+		IN_FIXTURE("the fast-path check goes to its server and is in no outcome",
+			   check_query_goes_to_its_server),
 		IN_FIXTURE("D250 a reply that cannot leave is an outcome too", failed_reply_is_an_outcome),
 	};
 

@@ -325,7 +325,8 @@ static void what_an_opt_says(void **state)
 	}
 }
 
-/* NSID is asked for by an option, not by octets that look like one inside another; in an OPT that is wrong, not at all. */
+/* NSID is asked for by an option, not by octets that look like one inside another; in an OPT that is wrong, not at
+ * all. */
 static void who_asks_for_nsid(void **state)
 {
 	static const struct {
@@ -695,7 +696,8 @@ static const struct CMUnitTest cases[] = {
 	CASE("D082 D027 what is no answer to a query", answers_that_are_none),
 	CASE("D034 owners may point backwards only", owners_that_point_astray),
 	CASE("D040 an OPT counts in the additional section only, once, and whole", opts_of_servers),
-	CASE("D130 D045 D046 the query for a server is written from the key, with an OPT or without", queries_for_servers),
+	CASE("D130 D045 D046 the query for a server is written from the key, with an OPT or without",
+	     queries_for_servers),
 };
 
 int main(void)

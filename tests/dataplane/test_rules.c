@@ -561,7 +561,8 @@ static void update_without_an_answer(void **state)
 	allow_updates();
 	make_update("Example.net", DNS_OPCODE_NOTIFY);
 	ask_from(CLIENT, false);
-	answer_octets(last_forward(), "\xa0\1\0\0\0\0\0\0\0\0", 10);	/* FORMERR: its own, not a reason to ask again */
+	/* FORMERR: its own, not a reason to ask again */
+	answer_octets(last_forward(), "\xa0\1\0\0\0\0\0\0\0\0", 10);
 	assert_int_equal(fx.forwards, 1);
 	assert_int_equal(fx.replies, 1);
 	make_update("Example.net", DNS_OPCODE_NOTIFY);
@@ -701,7 +702,8 @@ static void not_every_formerr_blames_edns(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		IN_FIXTURE("D030 D035 D130 Z is ignored, not passed on, and clear in the answer", z_is_ignored_and_clear),
+		IN_FIXTURE("D030 D035 D130 Z is ignored, not passed on, and clear in the answer",
+			   z_is_ignored_and_clear),
 		IN_FIXTURE("D030 D035 an error, octet by octet: only id, opcode, RD, CD and case are the client's",
 			   an_error_octet_by_octet),
 		IN_FIXTURE("D029 D035 D112 all other opcodes: NOTIMP, or REFUSED for NOTIFY and UPDATE", all_opcodes),
@@ -711,7 +713,8 @@ int main(void)
 			   any_octet_is_a_name),
 		IN_FIXTURE("D027 octets behind the last record: FORMERR or ignored, never passed on", trailing_octets),
 		IN_FIXTURE("D032 D040 D041 D043 D044 D047 OPTs of clients, octet by octet", opts_of_clients),
-		IN_FIXTURE("D045 cookie, keepalive and padding stay on their hop, both ways", options_stay_on_their_hop),
+		IN_FIXTURE("D045 cookie, keepalive and padding stay on their hop, both ways",
+			   options_stay_on_their_hop),
 		IN_FIXTURE("D051 NSID in answers of servers, of our own, and in errors", nsid_in_every_answer),
 		IN_FIXTURE("D051 no NSID unasked, unset, or with TC", nsid_only_where_asked_and_fitting),
 		{ "D050 D051 NSID only if all of it fits", nsid_fits_or_is_left_out, NULL, NULL, NULL },

@@ -333,8 +333,10 @@ static struct frame make_icmp(const char *from, const char *to, uint8_t type, ui
 static void test_accepts(void **state)
 {
 	static const struct decision table[] = {
-		{ "TCP to the listen port", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
-		{ "the same with IPv4 options", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP, .ihl = 8), XDP_PASS,
+		{ "TCP to the listen port", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP), XDP_PASS,
+		  STEER_OTHER },
+		{ "the same with IPv4 options", FLOW(CLIENT, 4000, VIP, 53, .protocol = IPPROTO_TCP, .ihl = 8),
+		  XDP_PASS,
 		  STEER_OTHER },
 		{ "SSH", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
 		{ "SSH with IPv4 options", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP, .ihl = 15), XDP_DROP,
@@ -343,16 +345,21 @@ static void test_accepts(void **state)
 		  STEER_NOT_ACCEPTED },
 		{ "TCP, a later fragment", FLOW(CLIENT, 4000, VIP, 22, .protocol = IPPROTO_TCP, .frag = 4), XDP_PASS,
 		  STEER_OTHER },
-		{ "from the port 53", FLOW(CLIENT, 53, VIP, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "from the port 53", FLOW(CLIENT, 53, VIP, 22, .protocol = IPPROTO_TCP), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
 		{ "UDP to another port", FLOW(CLIENT, 4000, VIP, 161), XDP_DROP, STEER_NOT_ACCEPTED },
-		{ "a query in fragments, the first", FLOW(CLIENT, 4000, VIP, 53, .frag = 0x2000), XDP_PASS, STEER_FRAGMENT },
+		{ "a query in fragments, the first", FLOW(CLIENT, 4000, VIP, 53, .frag = 0x2000), XDP_PASS,
+		  STEER_FRAGMENT },
 		{ "and the last", FLOW(CLIENT, 4000, VIP, 9, .frag = 8), XDP_PASS, STEER_FRAGMENT },
-		{ "other UDP in fragments", FLOW(CLIENT, 4000, VIP, 161, .frag = 0x2000), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "other UDP in fragments", FLOW(CLIENT, 4000, VIP, 161, .frag = 0x2000), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
 		{ "a query with options", FLOW(CLIENT, 4000, VIP, 53, .ihl = 6), XDP_PASS, STEER_OPTIONS },
-		{ "another protocol", FLOW(CLIENT, 53, VIP, 53, .protocol = IPPROTO_SCTP), XDP_DROP, STEER_NOT_ACCEPTED },
+		{ "another protocol", FLOW(CLIENT, 53, VIP, 53, .protocol = IPPROTO_SCTP), XDP_DROP,
+		  STEER_NOT_ACCEPTED },
 		{ "SSH, own address", FLOW(CLIENT, 4000, OWN, 22, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
 	}, v6[] = {
-		{ "TCP to the listen port", FLOW(CLIENT6, 4000, VIP6, 53, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
+		{ "TCP to the listen port", FLOW(CLIENT6, 4000, VIP6, 53, .protocol = IPPROTO_TCP), XDP_PASS,
+		  STEER_OTHER },
 		{ "SSH", FLOW(CLIENT6, 4000, VIP6, 22, .protocol = IPPROTO_TCP), XDP_DROP, STEER_NOT_ACCEPTED },
 		{ "a query behind options", FLOW(CLIENT6, 4000, VIP6, 53, .extension = IPPROTO_DSTOPTS), XDP_PASS,
 		  STEER_EXTENSION },
@@ -363,9 +370,11 @@ static void test_accepts(void **state)
 		{ "SSH, own address", FLOW(CLIENT6, 4000, OWN6, 22, .protocol = IPPROTO_TCP), XDP_PASS, STEER_OTHER },
 	};
 	static const struct { uint8_t type; bool accepted; } icmp[] = {
-		{ 8, true }, { 3, true }, { 11, true }, { 12, true }, { 0, false }, { 5, false }, { 13, false }, { 17, false },
+		{ 8, true }, { 3, true }, { 11, true }, { 12, true }, { 0, false }, { 5, false }, { 13, false },
+		{ 17, false },
 	}, icmp6[] = {
-		{ 128, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true }, { 129, false }, { 130, false }, { 139, false },
+		{ 128, true }, { 1, true }, { 2, true }, { 3, true }, { 4, true }, { 129, false }, { 130, false },
+		{ 139, false },
 		{ 0, false },
 	};
 	struct rig *rig = *state;
@@ -633,7 +642,8 @@ static void test_lease_v6(void **state)
 	struct rig *rig = *state;
 	struct lease_page *leases = steer_leases(rig->steer);
 	struct frame group = make_nd(135, CLIENT6, "ff02::1:ff00:160", VIP6);
-	struct frame unicast = make_nd(135, CLIENT6, VIP6, VIP6), detection = make_nd(135, "::", "ff02::1:ff00:160", VIP6);
+	struct frame unicast = make_nd(135, CLIENT6, VIP6, VIP6), detection = make_nd(135, "::",
+										      "ff02::1:ff00:160", VIP6);
 	struct frame announcement = make_nd(136, VIP6, "ff02::1", VIP6);
 	struct frame other = make_nd(135, CLIENT6, "ff02::1:ff00:160", "2001:db8:1::160");
 	struct decision lapsed[5];
@@ -1169,7 +1179,8 @@ int main(void)
 		RIGGED("without its lease an address is silent: UDP, TCP, ICMP, ARP", test_lease),
 		RIGGED("without its lease an IPv6 address is silent: UDP, TCP, ICMP, solicitations", test_lease_v6),
 		RIGGED("a lease lapses by itself", test_lease_lapses),
-		RIGGED("V154 for a virtual address the kernel gets DNS, echo requests and errors, and no SSH", test_accepts),
+		RIGGED("V154 for a virtual address the kernel gets DNS, echo requests and errors, and no SSH",
+		       test_accepts),
 		RIGGED("a blocked prefix is dropped for listen addresses, answers and ARP are not", test_block),
 		RIGGED("the longest blocked prefix decides, of its own family", test_block_longest),
 		RIGGED("a blocked IPv6 prefix, neighbour discovery is not held back", test_block_v6),

@@ -226,7 +226,8 @@ static void test_smallest(void **state)
 		{ "chain", RA, DNS_TYPE_A, DP_TTL_KEEP, 20, .records = {
 			{ ANSWER, "@", 20, TYPE_CNAME }, { ANSWER, "ns.example.net", 60, DNS_TYPE_A } } },
 		{ "referral", DNS_QR, DNS_TYPE_A, DP_TTL_KEEP, 300, .records = {
-			{ AUTHORITY, "example.net", 300, TYPE_NS }, { ADDITIONAL, "ns.example.net", 900, DNS_TYPE_A } } },
+			{ AUTHORITY, "example.net", 300, TYPE_NS }, { ADDITIONAL, "ns.example.net", 900,
+								      DNS_TYPE_A } } },
 		{ "referral at the end of a chain", DNS_QR, DNS_TYPE_A, DP_TTL_KEEP, 100, .records = {
 			{ ANSWER, "@", 100, TYPE_CNAME }, { AUTHORITY, "example.org", 300, TYPE_NS } } },
 		{ "chain out of the zone", AA, DNS_TYPE_A, DP_TTL_KEEP, 100, .records = {
@@ -240,8 +241,10 @@ static void test_smallest(void **state)
 static void test_top_bit(void **state)
 {
 	static const struct life_case cases[] = {
-		{ "top bit", RA, DNS_TYPE_A, DP_TTL_KEEP, 86400, .records = { { ANSWER, "@", 0x80000000, DNS_TYPE_A } } },
-		{ "all bits", RA, DNS_TYPE_A, DP_TTL_KEEP, 86400, .records = { { ANSWER, "@", 0xffffffff, DNS_TYPE_A } } },
+		{ "top bit", RA, DNS_TYPE_A, DP_TTL_KEEP, 86400,
+		  .records = { { ANSWER, "@", 0x80000000, DNS_TYPE_A } } },
+		{ "all bits", RA, DNS_TYPE_A, DP_TTL_KEEP, 86400,
+		  .records = { { ANSWER, "@", 0xffffffff, DNS_TYPE_A } } },
 		{ "beside a small one", RA, DNS_TYPE_A, DP_TTL_KEEP, 60, .records = {
 			{ ANSWER, "@", 0x80000001, TYPE_CNAME }, { ANSWER, "ns.example.net", 60, DNS_TYPE_A } } },
 		{ "SOA's minimum", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 3600, .negative = true, .records = {
@@ -315,8 +318,10 @@ static void test_min_and_signed(void **state)
 static void test_negative(void **state)
 {
 	static const struct life_case cases[] = {
-		{ "NXDOMAIN, the TTL", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 100, .negative = true, .records = { SOA(100, 900) } },
-		{ "NXDOMAIN, the minimum", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 90, .negative = true, .records = { SOA(100, 90) } },
+		{ "NXDOMAIN, the TTL", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 100, .negative = true,
+		  .records = { SOA(100, 900) } },
+		{ "NXDOMAIN, the minimum", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 90, .negative = true,
+		  .records = { SOA(100, 90) } },
 		{ "NODATA", RA, DNS_TYPE_A, DP_TTL_KEEP, 90, .negative = true, .records = { SOA(100, 90) } },
 		{ "capped", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 3600, .negative = true, .records = { SOA(90000, 90000) } },
 		{ "the smallest of two", RA | 3, DNS_TYPE_A, DP_TTL_KEEP, 70, .negative = true,
@@ -547,13 +552,15 @@ static void test_behind_opt(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("D137 meta types, other classes, odd rcodes, TC, TTL 0 and signed messages are not kept", test_not_kept),
+		CASE("D137 meta types, other classes, odd rcodes, TC, TTL 0 and signed messages are not kept",
+		     test_not_kept),
 		CASE("D137 the upper bits of an rcode count", test_rcode_of_opt),
 		CASE("D138 life is the smallest TTL of all sections, OPT left out", test_smallest),
 		CASE("D139 a TTL with its top bit set is a large one", test_top_bit),
 		CASE("D139 max_ttl caps life and TTLs shown; min_ttl raises life, but not from 0", test_max_and_min),
 		CASE("D144 min_ttl raises no answer with a signature", test_min_and_signed),
-		CASE("D160 a negative answer lives for min(SOA TTL, SOA minimum), at most max_negative_ttl", test_negative),
+		CASE("D160 a negative answer lives for min(SOA TTL, SOA minimum), at most max_negative_ttl",
+		     test_negative),
 		CASE("D161 a negative answer without SOA is not kept", test_no_soa),
 		CASE("D163 a chain that ends in nothing lives no longer than chain and denial", test_negative_chain),
 		CASE("D164 SERVFAIL lives for failure_ttl", test_failure),

@@ -209,7 +209,8 @@ static uint64_t timed(enum dp_latency_kind kind, uint64_t expected)
 /* One of 64, by the checksum: whoever can count them from outside knows what the filter and the worker must see. */
 static void test_timed(void **state)
 {
-	struct dp_flow ask = { .own = fx_addr("10.0.0.99"), .peer = fx_addr("10.0.0.53"), .own_port = 4000, .peer_port = 53 };
+	struct dp_flow ask = { .own = fx_addr("10.0.0.99"), .peer = fx_addr("10.0.0.53"), .own_port = 4000,
+			       .peer_port = 53 };
 	uint8_t query[300], frame[FX_ROOM], *payload;
 	uint16_t len, checksum;
 	unsigned expected = 0, forwarded = 0;

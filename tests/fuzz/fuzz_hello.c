@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_hello.c - libFuzzer: the octets are what one node tells the other, opened. What is accepted is sane and can be shown
- * to people, and what is written from it is read as the same.
+ * fuzz_hello.c - libFuzzer: the octets are what one node tells the other, opened. What is accepted is sane and can be
+ * shown to people, and what is written from it is read as the same.
  */
 #include "tests/fuzz/exercise.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_inquiry.c - libFuzzer: a frame read as ARP and as neighbour discovery, with the ICMPv6 checksum set right first when
- * the first octet says so (or few inputs would get past it). A request that is accepted can be answered, and the answer is
- * read as what it says.
+ * fuzz_inquiry.c - libFuzzer: a frame read as ARP and as neighbour discovery, with the ICMPv6 checksum set right first
+ * when the first octet says so (or few inputs would get past it). A request that is accepted can be answered, and the
+ * answer is read as what it says.
  */
 #include "tests/fuzz/exercise.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_router.c - libFuzzer: the life of a virtual router, from the packet to the state. The input is a row of steps, each
- * an octet that says what it is, and what belongs to it:
+ * fuzz_router.c - libFuzzer: the life of a virtual router, from the packet to the state. The input is a row of steps,
+ * each an octet that says what it is, and what belongs to it:
  *
  *   0      wait: two octets of milliseconds, then the timers
  *   1, 2   a packet: an octet of length, and the IP packet; 2 sets its sums right first
@@ -160,7 +160,8 @@ static size_t life_step(struct life *life, const uint8_t *data, size_t size)
 		vrrp_router_recovered(&life->router, life->now_ns);
 		return 1;
 	default:
-		vrrp_router_event(&life->router, orders[data[0] % (sizeof(orders) / sizeof(orders[0]))], "fuzz", life->now_ns);
+		vrrp_router_event(&life->router, orders[data[0] % (sizeof(orders) / sizeof(orders[0]))], "fuzz",
+				  life->now_ns);
 		return 1;
 	}
 }

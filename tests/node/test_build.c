@@ -149,7 +149,8 @@ static void virtual_addresses_have_leases(void **state)
 
 	(void)state;
 	snprintf(listen, sizeof(listen), "{ address = \"127.0.0.1\"; port = %u; }, { address = \"192.0.2.100\"; port = %u; }, "
-		 "{ address = \"192.0.2.101\"; port = %u; }, { address = \"192.0.2.100\"; port = %u; }", port_a, port_a, port_a,
+		 "{ address = \"192.0.2.101\"; port = %u; }, { address = \"192.0.2.100\"; port = %u; }", port_a, port_a,
+		 port_a,
 		 port_b);
 	conf = build(&(struct parts){ .listen = listen, .more =
 		     "vrrp = ( { interface = \"e0\"; vrid = 1; addresses = [ \"192.0.2.101\" ]; },\n"
@@ -238,7 +239,8 @@ static void routes_lead_to_pools(void **state)
 {
 	static const struct { const char *name; uint32_t pool; } cases[] = {
 		{ "example.org", 0 }, { "www.EXAMPLE.org.", 0 }, { "badexample.org", 1 }, { "org", 1 }, { ".", 1 },
-		{ "one.list.example", 0 }, { "two.list.example", 0 }, { "x.three.list.example", 0 }, { "list.example", 1 },
+		{ "one.list.example", 0 }, { "two.list.example", 0 }, { "x.three.list.example", 0 },
+		{ "list.example", 1 },
 		{ "a\\.b.example", 0 }, { "a.b.example", 1 }, { "\\032x.example", 0 }, { "x.example", 1 },
 	};
 	struct dp_conf *conf;
@@ -447,8 +449,10 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		FRESH("everything the data plane needs is in the snapshot", snapshot_is_complete),
-		FRESH("D027 D046 D051 D112 D114 D117 rules, NSID and acl.update are as set, and safe by default", rules_are_as_set),
-		FRESH("V057 listen entries of virtual addresses have their router's lease", virtual_addresses_have_leases),
+		FRESH("D027 D046 D051 D112 D114 D117 rules, NSID and acl.update are as set, and safe by default",
+		      rules_are_as_set),
+		FRESH("V057 listen entries of virtual addresses have their router's lease",
+		      virtual_addresses_have_leases),
 		FRESH("D100 D102 D103 routes, escapes and the root suffix lead to the pool", routes_lead_to_pools),
 		FRESH("a reload keeps sockets and servers that stay", reload_shares_what_stays),
 		FRESH("a listener that cannot be opened leaves no trace", failing_listener_leaves_no_trace),

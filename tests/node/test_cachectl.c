@@ -36,7 +36,8 @@ static struct pool rec = { .name = "rec", .kind = POOL_RECURSIVE, .cache = { .en
 static char directory[64], path[108];
 static char answer[ANSWER_MAX];
 static uint64_t began_ns;
-/* Where a machine's time would judge the machine: every look at the clock moves it on by look_ns. 0: it is the real one. */
+/* Where a machine's time would judge the machine: every look at the clock moves it on by look_ns. 0: it is the real
+ * one. */
 static uint64_t look_ns, pretended_ns;
 static uint64_t slowest_ns;	/* the longest turn of the loop by that clock */
 
@@ -264,8 +265,10 @@ static void test_find(void **unused)
 	(void)unused;
 	keep_family();
 	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"EXAMPLE.com.\"}"), 4);
-	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"example.com\",\"type\":\"MX\"}"), 1);
-	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"example.com\",\"suffix\":true}"), 6);
+	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"example.com\",\"type\":\"MX\"}"),
+			 1);
+	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"example.com\",\"suffix\":true}"),
+			 6);
 	assert_int_equal(found("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"no.example\"}"), 0);
 	keep(&rec, "aged.test", DNS_TYPE_A, true, 100);
 	document = ask("{\"command\":\"cache\",\"action\":\"find\",\"name\":\"aged.test\"}");

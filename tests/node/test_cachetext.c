@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_cachetext.c - entries of the cache as text: sections, TTLs less the age, and names and data that strangers chose.
+ * test_cachetext.c - entries of the cache as text: sections, TTLs less the age, and names and data that strangers
+ * chose.
  */
 #include "tests/tap.h"
 
@@ -189,7 +190,8 @@ static void test_random(void **unused)
 
 static void test_times(void **unused)
 {
-	struct dp_cache_entry entry = { .stored = UINT32_MAX - 7, .expires = 24 };	/* two seconds, across the wrap */
+	/* two seconds, across the wrap */
+	struct dp_cache_entry entry = { .stored = UINT32_MAX - 7, .expires = 24 };
 
 	(void)unused;
 	assert_int_equal(cachetext_age_s(&entry, UINT32_MAX - 7), 0);

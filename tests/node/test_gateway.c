@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_gateway.c - a neighbour asked by ARP and Neighbour Discovery: a real one, and what is no answer. Needs root: a veth
- * pair in namespaces of its own.
+ * test_gateway.c - a neighbour asked by ARP and Neighbour Discovery: a real one, and what is no answer. Needs root: a
+ * veth pair in namespaces of its own.
  */
 #include "node/gateway.h"
 

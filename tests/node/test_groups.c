@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_groups.c - solicited-node groups as the kernel lists them (igmp6). Needs root: a veth pair in namespaces of its own.
+ * test_groups.c - solicited-node groups as the kernel lists them (igmp6). Needs root: a veth pair in namespaces of its
+ * own.
  */
 #include "node/groups.h"
 

@@ -270,7 +270,8 @@ static void kept_back(void **state)
 	assert_int_equal(open_at(&one, &d), HELLO_REPLAY);
 }
 
-/* What two says comes, what one says does not: then two does not know that one lives, and one cannot know how old two is. */
+/* What two says comes, what one says does not: then two does not know that one lives, and one cannot know how old two
+ * is. */
 static void one_way_only(void **state)
 {
 	enum hello_verdict verdict = HELLO_ACCEPTED;
@@ -325,7 +326,8 @@ static const struct CMUnitTest cases[] = {
 	FRESH("D232 our own, thrown back at us, is rejected", thrown_back),
 	FRESH("D232 what was for one path is rejected by the other", by_the_other_path),
 	FRESH("D232 a peer that was started again is accepted, its former run never again", started_again),
-	FRESH("D232 after our own start no recording is accepted, and none keeps the peer out", recorded_before_our_start),
+	FRESH("D232 after our own start no recording is accepted, and none keeps the peer out",
+	      recorded_before_our_start),
 	FRESH("D232 recordings of former runs do not crowd out a peer that starts", recordings_do_not_crowd_out),
 	FRESH("D232 what was kept back for two seconds is stale", kept_back),
 	FRESH("who does not hear us is not believed; both ways again, it is the same session", one_way_only),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_hellomac.c - numbers for a virtual MAC: asked for, sent, and what is made of those that come or do not. What sends
- * frames is a stand-in; the peer's words are written by hand.
+ * test_hellomac.c - numbers for a virtual MAC: asked for, sent, and what is made of those that come or do not. What
+ * sends frames is a stand-in; the peer's words are written by hand.
  */
 #include "tests/tap.h"
 
@@ -176,7 +176,8 @@ static void not_to_be_sent(void **state)
 
 static const struct CMUnitTest cases[] = {
 	FRESH("a number that comes: the virtual MAC hears, and the next is asked for", numbers_come),
-	FRESH("one that was sent and does not come is missed, twice is a finding, until one comes", numbers_do_not_come),
+	FRESH("one that was sent and does not come is missed, twice is a finding, until one comes",
+	      numbers_do_not_come),
 	FRESH("a peer that sends none proves nothing, nor does another's number", none_was_sent),
 	FRESH("who is no longer Active asks for none, and has no finding", no_longer_active),
 	FRESH("who is asked sends three frames of a number to the peer's virtual MAC, and says so", asked_for),

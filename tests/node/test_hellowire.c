@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_hellowire.c - the codec of the channel between two nodes: there and back, cut at every octet, every octet changed,
- * and what other versions may send.
+ * test_hellowire.c - the codec of the channel between two nodes: there and back, cut at every octet, every octet
+ * changed, and what other versions may send.
  */
 #include "tests/tap.h"
 

@@ -121,7 +121,8 @@ static void knows_its_subnets(void **state)
 		bool reached;
 	} cases[] = {
 		{ "192.0.2.0", true }, { "192.0.2.255", true }, { "192.0.3.0", false }, { "192.0.1.255", false },
-		{ "198.51.100.127", true }, { "198.51.100.128", false }, { "203.0.113.7", false }, { "2001:db8::2", true },
+		{ "198.51.100.127", true }, { "198.51.100.128", false }, { "203.0.113.7", false },
+		{ "2001:db8::2", true },
 		{ "2001:db8::ffff:ffff:ffff:ffff", true }, { "2001:db8:0:1::2", false },
 	};
 	struct link_state link;

@@ -147,7 +147,8 @@ static void interface_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		IN_LAB("V040 peers on the link and behind a router are resolved, and it is said why others are not", resolves),
+		IN_LAB("V040 peers on the link and behind a router are resolved, and it is said why others are not",
+		       resolves),
 		IN_LAB("V040 another MAC is followed; nothing new is not told", follows),
 		IN_LAB("V040 a peer that is down keeps its MAC, and is found again", keeps),
 		IN_LAB("an interface that is gone", interface_goes),

@@ -238,9 +238,11 @@ static void every_family_is_well_formed(void **state)
 		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\",reason=\"ttl\"} 2\n",
 		"\ntandem_vrrp_adverts_rejected_total{interface=\"eth0\",vrid=\"52\",family=\"ipv6\",reason=\"ttl\"} 1\n",
 		"\ntandem_vrrp_effective_priority{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 190\n",
-		"\ntandem_peer_alive 1\n", "\ntandem_peer_clock_skew_seconds -1.500000\n", "\ntandem_peer_conditions_failed 2\n",
+		"\ntandem_peer_alive 1\n", "\ntandem_peer_clock_skew_seconds -1.500000\n",
+		"\ntandem_peer_conditions_failed 2\n",
 		"\ntandem_peer_path_alive{path=\"second\"} 0\n", "\ntandem_peer_accepted_total{path=\"first\"} 9\n",
-		"\ntandem_peer_rejected_total{path=\"first\",reason=\"forged\"} 3\n", "\ntandem_peer_differs{part=\"limits\"} 1\n",
+		"\ntandem_peer_rejected_total{path=\"first\",reason=\"forged\"} 3\n",
+		"\ntandem_peer_differs{part=\"limits\"} 1\n",
 		"\ntandem_vrrp_held{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 		"\ntandem_vrrp_became_active_total{interface=\"eth0\",vrid=\"51\",family=\"ipv4\"} 1\n",
 	};
@@ -265,7 +267,8 @@ static void all_counters_are_shown(void **state)
 		const char *name = dp_counter_name((enum dp_counter)i);
 
 		if (i < DP_OUTCOME_END)
-			snprintf(expected, sizeof(expected), "\ntandem_queries_total{worker=\"stream\",outcome=\"%s\"} %u\n",
+			snprintf(expected, sizeof(expected),
+				 "\ntandem_queries_total{worker=\"stream\",outcome=\"%s\"} %u\n",
 				 name, 1000 + i);
 		else
 			snprintf(expected, sizeof(expected), "\ntandem_%s_total{worker=\"stream\"} %u\n",
@@ -301,7 +304,8 @@ static void odd_documents(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
-	CASE("V196 the metrics of a whole node are well-formed, and virtual routers have theirs", every_family_is_well_formed),
+	CASE("V196 the metrics of a whole node are well-formed, and virtual routers have theirs",
+	     every_family_is_well_formed),
 	CASE("D250 every outcome and event of every worker is among the metrics", all_counters_are_shown),
 	CASE("D252 label values are escaped", label_values_are_escaped),
 	CASE("what a document has not, or in another type, is left out", odd_documents),

@@ -100,12 +100,16 @@ static void test_terminal_is_safe(void **unused)
 static void test_router_page(void **unused)
 {
 	static const char *const expected[] = {
-		"VIRTUAL ROUTER  eth0/51\n", "addresses       192.0.2.53 192.0.2.54\n", "state           Backup for 90 s, lingering\n",
-		"last event      peer-better\n", "190, configured 250: pool:rec: no server is up\n", "held off for 12 s\n",
+		"VIRTUAL ROUTER  eth0/51\n", "addresses       192.0.2.53 192.0.2.54\n",
+		"state           Backup for 90 s, lingering\n",
+		"last event      peer-better\n", "190, configured 250: pool:rec: no server is up\n",
+		"held off for 12 s\n",
 		"linger, 280 ms left\n", "17 advertisements from 192.0.2.1, the last 35 ms ago; 2 with priority 0, 1 refused by the kernel\n",
-		"every 100 ms, worst gap 104.2 ms; 3 timers late, 4 leases lapsed\n", "6 times; 7 requests heard, 5 answered, 0 over",
+		"every 100 ms, worst gap 104.2 ms; 3 timers late, 4 leases lapsed\n",
+		"6 times; 7 requests heard, 5 answered, 0 over",
 		"peer            192.0.2.2, priority 200, every 100 ms, checksum rfc9568, heard 34 ms ago\n",
-		"rejected        ttl 2, checksum 1\n", "two Actives     9 times\n", "remark          both have the same priority\n",
+		"rejected        ttl 2, checksum 1\n", "two Actives     9 times\n",
+		"remark          both have the same priority\n",
 	};
 
 	(void)unused;

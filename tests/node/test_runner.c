@@ -389,7 +389,8 @@ static void its_death_beside_a_frozen_daemon(void **state)
 
 		if (open_world(NULL))
 			_exit(1);
-		submit(&outcome, 0, RUNNER_HOOKS, 60000, in_directory("echo $PPID >$D/runner2; echo $$ >$D/leader2; exec sleep 70"));
+		submit(&outcome, 0, RUNNER_HOOKS, 60000,
+		       in_directory("echo $PPID >$D/runner2; echo $$ >$D/leader2; exec sleep 70"));
 		for (;;)
 			loop_turn(&loop, 1000);
 	}
@@ -476,7 +477,8 @@ int main(void)
 		WORLD("commands of one order run one after another, eight of a lane at a time", order_and_number),
 		WORLD("more than can wait: the oldest that waits are dropped and counted; checks go on", too_many),
 		WORLD("what is forgotten tells nobody, and does not begin", forgotten),
-		WORLD("the runner killed: its commands with it, all that was asked is lost, the condition says so", its_death),
+		WORLD("the runner killed: its commands with it, all that was asked is lost, the condition says so",
+		      its_death),
 		WORLD("a runner that stands still: what was asked is lost in time", its_silence),
 		CASE("the daemon killed: the runner ends, and what it runs", the_daemons_death),
 		CASE("the runner killed while the daemon is frozen: its commands go", its_death_beside_a_frozen_daemon),

@@ -27,7 +27,8 @@
 #include "node/thread.h"
 #include "pools/name.h"
 
-enum { BYPASS_MS = 3500, FAST_MS = 1500, SLOW_MS = 4500 };	/* deadlines for what is judged every 10-100 ms, every second */
+/* deadlines for what is judged every 10-100 ms, every second */
+enum { BYPASS_MS = 3500, FAST_MS = 1500, SLOW_MS = 4500 };
 
 enum behaviour { ANSWERS, SLEEPS_ON, ANSWERS_WRONG };
 
@@ -532,7 +533,8 @@ int main(void)
 {
 	const struct CMUnitTest cases[] = {
 		WITH_CHECK("everything good: the conditions are there and none fails", test_all_good),
-		WITH_CHECK("V163 proved: every canary answered, every queue of the filter right, and no fault", test_proved),
+		WITH_CHECK("V163 proved: every canary answered, every queue of the filter right, and no fault",
+			   test_proved),
 		WITH_CHECK("a virtual address on no interface is no fault; a lease that ends under a check neither",
 			   test_virtual_address),
 		WITH_CHECK("a worker that does not wake is hung, and only that", test_hung),

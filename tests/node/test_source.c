@@ -167,7 +167,8 @@ static void paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("includes are relative to the file that names them, and lines keep their places", includes_are_relative),
+		CASE("includes are relative to the file that names them, and lines keep their places",
+		     includes_are_relative),
 		CASE("nothing inside texts and comments is taken for a directive or a number",
 		     directives_inside_text_and_comments),
 		CASE("broken files are refused with file and line; none hangs or ends the process", bad_texts),

@@ -178,7 +178,8 @@ class Node:
             self.node.sh("ip neigh replace %s lladdr %s dev %s nud permanent" % (address, mac, device))
         self.mac_c, self.mac_s = self.mac("eth0"), self.mac("eth1")
         self.c, self.s = Wire(self.client, "eth0"), Wire(self.server, "eth0")
-        self.settings = dict(node=node, more=more, listen=NODE_C, server=SERVER, dir=self.dir, timeout=500, auth="", rec="")
+        self.settings = dict(node=node, more=more, listen=NODE_C, server=SERVER, dir=self.dir, timeout=500, auth="",
+                             rec="")
         self.path = os.path.join(self.dir, "node.conf")
         self.write()
         self.process = None
