@@ -34,8 +34,8 @@ int vmac_add(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6], uint8_t 
 /* No more, and without the last one the program leaves the interface. Nothing when it was not there. */
 void vmac_remove(struct vmac *vmac, unsigned ifindex, const uint8_t mac[6]);
 
-/* Of what comes in for such a MAC, the address is received, under the lease of the MAC; nothing is without one. Again for
- * the same address: the lease is replaced. 0 or -errno with error. */
+/* Of what comes in for such a MAC, the address is received, under the lease of the MAC; nothing is without one. Again
+ * for the same address: the lease is replaced. 0 or -errno with error. */
 int vmac_add_address(struct vmac *vmac, unsigned ifindex, const struct addr *address, uint8_t lease, char *error,
 		     size_t size);
 /* No more. Nothing when it was not there. */

@@ -649,7 +649,8 @@ static double affected_ms(const struct service *s)
 	return to_ms(s->last_bad_ns - s->first_bad_ns);
 }
 
-/* The times of the servers together: the longest outage and gap of any, and from the first failure to the last of all. */
+/* The times of the servers together: the longest outage and gap of any, and from the first failure to the last of
+ * all. */
 static struct service times_of_all(const struct prober *p)
 {
 	struct service all = { .first_bad_ns = 0 };
@@ -728,7 +729,8 @@ static void print_text(const struct prober *p, uint64_t sent)
 	printf("affected    %10.3f ms from the first query that failed to the last\n",
 	       affected_ms(&all));
 	for (unsigned i = 0; p->opt.servers > 1 && i < p->opt.servers; i++)
-		printf("  sent %" PRIu64 ", failed %" PRIu64 ", lost %" PRIu64 ", outage %.3f ms: %s\n", p->service[i].sent,
+		printf("  sent %" PRIu64 ", failed %" PRIu64 ", lost %" PRIu64 ", outage %.3f ms: %s\n",
+		       p->service[i].sent,
 		       p->service[i].failed, p->service[i].lost, to_ms(p->service[i].outage_ns), p->opt.server[i].text);
 	printf("latency     %10.1f us p50, %.1f p99, %.1f p99.9, %.1f max\n", percentile_us(t, 0.5),
 	       percentile_us(t, 0.99), percentile_us(t, 0.999),

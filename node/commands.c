@@ -99,7 +99,8 @@ static bool is_ordered(const struct node *node, const struct vrrp_conf *conf, co
 	for (unsigned i = 0; i < node_vrrp_count(node->vrrp); i++) {
 		const struct vrrp_conf *other = node_vrrp_conf(node->vrrp, i);
 
-		if (vrrpstatus_is_called(other, wanted) && (other == conf || (conf->group[0] && !strcmp(conf->group, other->group))))
+		if (vrrpstatus_is_called(other, wanted) &&
+		    (other == conf || (conf->group[0] && !strcmp(conf->group, other->group))))
 			return true;
 	}
 	return false;

@@ -275,7 +275,8 @@ static void check_peer(struct settings *s, struct config *config)
 	check_peer_address(s, config, "peer.second.address", &peer->second_address);
 	if (addr_equal(&peer->address, &peer->second_address) &&
 	    strcmp(peer->interface, peer->second_interface) == 0)
-		settings_mistake(s, "peer.second", "is the same way as the first, must have another address or interface");
+		settings_mistake(s, "peer.second",
+				 "is the same way as the first, must have another address or interface");
 }
 
 static void check_server(struct settings *s, const struct config *config, const struct config_pool *pool,
@@ -522,7 +523,8 @@ static int check(struct settings *s, struct config *config, char *error, size_t 
 {
 	static void (*const checks[])(struct settings *s, struct config *config) = {
 		check_node, check_interfaces, check_source_ports, check_listens,
-		routerconf_check, trackconf_check, check_peer, check_pools, check_acl, check_deny, check_limit, check_routes,
+		routerconf_check, trackconf_check, check_peer, check_pools, check_acl, check_deny, check_limit,
+		check_routes,
 		check_cache,
 	};
 	struct suffix_table *table;
@@ -647,7 +649,8 @@ static void list_restarts(const struct schema_key *keys, const char *prefix, con
 }
 
 /* Those that both have; others come and go. The first one needs what only a start gives, and without any it is idle. */
-static void list_router_restarts(const struct schema_key *key, const struct config *old, const struct config *new, char *list,
+static void list_router_restarts(const struct schema_key *key, const struct config *old, const struct config *new,
+				 char *list,
 				 size_t size)
 {
 	char path[SETTINGS_PATH_MAX];

@@ -225,7 +225,8 @@ int config_pool(const struct config *config, const char *name);
 bool config_has_peer(const struct config *config);
 bool config_has_second_path(const struct config *config);
 
-/* Position of the virtual router that has the address, or -1. Not for link-local ones: an interface each may have the same. */
+/* Position of the virtual router that has the address, or -1. Not for link-local ones: an interface each may have the
+ * same. */
 int config_router(const struct config *config, const struct addr *address);
 
 /* Why neither a node can have the address nor the data plane serve it; NULL when they can. */

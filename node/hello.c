@@ -3,12 +3,12 @@
  * hello.c - what the two nodes tell each other, and what is made of it. Contract in hello.h.
  *
  * A beat of 100 ms says how we are by every path, and judges: conditions are about time, so they are judged by the beat
- * and not by what comes in. What comes in has gone through the box of its path (hellopath.c), which lets nothing pass that
- * the peer did not just write; then the last message is simply replaced.
+ * and not by what comes in. What comes in has gone through the box of its path (hellopath.c), which lets nothing pass
+ * that the peer did not just write; then the last message is simply replaced.
  *
- * The second path's word goes on to the VRRP thread as two times: when the peer sent its last advertisement as a healthy
- * Active, by our clock, and until when that counts. Both are bounded by what our own datagram that it echoes proves,
- * so a delayed message cannot hold a Backup back for longer than a fresh one.
+ * The second path's word goes on to the VRRP thread as two times: when the peer sent its last advertisement as a
+ * healthy Active, by our clock, and until when that counts. Both are bounded by what our own datagram that it echoes
+ * proves, so a delayed message cannot hold a Backup back for longer than a fresh one.
  */
 #include "node/hello.h"
 
@@ -314,7 +314,8 @@ static void judge_version(struct hello *h, uint64_t now_ns)
 	bool bad = hello_is_within(h->unpaired_ns, HELLO_SILENT_MS, now_ns);
 	char cause[HEALTH_CAUSE_MAX];
 
-	snprintf(cause, sizeof(cause), "tandemd %s speaks version %u and needs %u; " TANDEM_VERSION " speaks %d and needs %d",
+	snprintf(cause, sizeof(cause), "tandemd %s speaks version %u and needs %u; " TANDEM_VERSION " speaks "
+		 "%d and needs %d",
 		 p->program, p->version, p->needs, HELLO_VERSION, HELLO_NEEDS);
 	judge(h, h->version, !bad, cause, now_ns);
 }
@@ -382,9 +383,11 @@ static void judge_lan(struct hello *h, unsigned i, const struct vrrp_status *sta
 	char cause[HEALTH_CAUSE_MAX];
 
 	if (both)
-		snprintf(cause, sizeof(cause), "%s is Active as well: advertisements do not get through", h->message.name);
+		snprintf(cause, sizeof(cause), "%s is Active as well: advertisements do not get through",
+			 h->message.name);
 	else
-		snprintf(cause, sizeof(cause), "%s is Active and sends advertisements that do not come: waiting as Backup",
+		snprintf(cause, sizeof(cause), "%s is Active and sends advertisements that do not come: waiting as "
+			 "Backup",
 			 h->message.name);
 	judge(h, h->router[i].lan, !both && !status->held, cause, now_ns);
 }

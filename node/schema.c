@@ -171,7 +171,8 @@ static const struct schema_key vrrp_keys[] = {
 	  .max = VRRP_ADDRESSES_MAX, MEMBER(config_vrrp, addresses),
 	  .help = "Of one family, each with an entry in listen. IPv6: link-local first, or made of the VRID." },
 	{ "virtual_mac", SCHEMA_BOOL, .restart = true, .fallback = "true", MEMBER(config_vrrp, virtual_mac),
-	  .help = "Use 00:00:5e:00:01:VRID (IPv6: 02); false: the interface's own, where a hypervisor refuses others." },
+	  .help = "Use 00:00:5e:00:01:VRID (IPv6: 02); false: the interface's own, where a hypervisor refuses "
+		  "others." },
 	{ "preempt", SCHEMA_BOOL, .fallback = "true", MEMBER(config_vrrp, preempt),
 	  .help = "Take the addresses from an Active with a smaller priority." },
 	{ "preempt_delay_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "30", .unit = "s",
@@ -179,10 +180,12 @@ static const struct schema_key vrrp_keys[] = {
 	  .help = "Not before this time has passed since the start, a crash or a fault." },
 	{ "start_delay_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "0", .unit = "s",
 	  MEMBER(config_vrrp, start_delay_s),
-	  .help = "Out of the election until the machine is up for this time; a restart of the service does not count." },
+	  .help = "Out of the election until the machine is up for this time; a restart of the service does not "
+		  "count." },
 	{ "link_up_delay_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "0", .unit = "s",
 	  MEMBER(config_vrrp, link_up_delay_s),
-	  .help = "Out of the election until the link is up for this time: as long as spanning tree keeps the port closed." },
+	  .help = "Out of the election until the link is up for this time: as long as spanning tree keeps the port "
+		  "closed." },
 	{ "linger_ms", SCHEMA_INT, .min = 0, .max = 10000, .fallback = "1000", .unit = "ms",
 	  MEMBER(config_vrrp, linger_ms),
 	  .help = "After a planned release, go on answering what still arrives for this time." },
@@ -204,11 +207,13 @@ static const struct schema_key vrrp_keys[] = {
 	  .help = "With a fault on both nodes, stay in the election at priority 1." },
 	{ "accept", SCHEMA_ENUM, .fallback = "\"dns\"", .words = accept_words, .min = CONFIG_ACCEPT_DNS,
 	  MEMBER(config_vrrp, accept),
-	  .help = "What the filter (io = \"xdp\") lets to the kernel for the addresses: \"dns\" and the ICMP it needs, or \"all\"." },
+	  .help = "What the filter (io = \"xdp\") lets to the kernel for the addresses: \"dns\" and the ICMP it needs, "
+		  "or \"all\"." },
 	{ "foreign_subnet", SCHEMA_BOOL, .restart = true, .fallback = "false",
 	  MEMBER(config_vrrp, foreign_subnet),
 	  .help = "Addresses may lie outside every subnet of the interface." },
-	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys, .help = "Gratuitous ARP, or unsolicited neighbour advertisements." },
+	{ "announce", SCHEMA_GROUP, .restart = true, .children = announce_keys,
+	  .help = "Gratuitous ARP, or unsolicited neighbour advertisements." },
 	{ 0 }
 };
 
@@ -260,7 +265,8 @@ static const struct schema_key second_keys[] = {
 	  MEMBER(config, peer.second_interface),
 	  .help = "Use this device only. Default: the route to the address." },
 	{ "hold_s", SCHEMA_INT, .min = 0, .max = 3600, .fallback = "60", .unit = "s", MEMBER(config, peer.hold_s),
-	  .help = "So long at most a Backup waits whose peer is silent, but Active by the second path; 0: not at all." },
+	  .help = "So long at most a Backup waits whose peer is silent, but Active by the second path; 0: not at "
+		  "all." },
 	{ 0 }
 };
 
@@ -279,7 +285,8 @@ static const struct schema_key peer_keys[] = {
 	  MEMBER(config, peer.clock_ms),
 	  .help = "A notice when the clocks of the nodes differ by more." },
 	{ "second", SCHEMA_GROUP, .children = second_keys,
-	  .help = "A second way to the other node, apart from the first: whether silence on the LAN is the LAN's fault." },
+	  .help = "A second way to the other node, apart from the first: whether silence on the LAN is the LAN's "
+		  "fault." },
 	{ 0 }
 };
 
@@ -434,13 +441,15 @@ static const struct schema_key limit_override_keys[] = {
 
 static const struct schema_key limit_amplification_keys[] = {
 	{ "ratio", SCHEMA_INT, .min = 0, .max = 100, .fallback = "0", MEMBER(config, limit.amplification),
-	  .help = "UDP answers to clients outside acl.recursive: so many times their query or 512 octets; 0: as asked." },
+	  .help = "UDP answers to clients outside acl.recursive: so many times their query or 512 octets; 0: as "
+		  "asked." },
 	{ 0 }
 };
 
 static const struct schema_key limit_failures_keys[] = {
 	{ "qps", SCHEMA_INT, .min = 0, .max = CONFIG_QPS_MAX, .fallback = "0", MEMBER(config, limit.failures_qps),
-	  .help = "Failures a second below one name of two labels or more, before its servers are spared; 0: no limit." },
+	  .help = "Failures a second below one name of two labels or more, before its servers are spared; 0: no "
+		  "limit." },
 	{ "burst", SCHEMA_INT, .min = 0, .max = CONFIG_BURST_MAX, .fallback = "0", MEMBER(config, limit.failures_burst),
 	  .help = "Failures at once after a rest; 0: twice qps." },
 	{ 0 }
@@ -463,7 +472,8 @@ static const struct schema_key limit_keys[] = {
 	  MEMBER(config, limit_memory),
 	  .help = "For what clients have asked, eight octets a bucket; old ones make room." },
 	{ "recursive", SCHEMA_GROUP, .children = limit_recursive_keys, .help = "Your subscribers." },
-	{ "authoritative", SCHEMA_GROUP, .children = limit_authoritative_keys, .help = "Everybody; what the node answers itself too." },
+	{ "authoritative", SCHEMA_GROUP, .children = limit_authoritative_keys,
+	  .help = "Everybody; what the node answers itself too." },
 	{ "ipv4_prefix", SCHEMA_INT, .min = 8, .max = 32, .fallback = "32", MEMBER(config, limit.ipv4_prefix),
 	  .help = "What counts as one client: the length of its IPv4 prefix." },
 	{ "ipv6_prefix", SCHEMA_INT, .min = 16, .max = 128, .fallback = "56", MEMBER(config, limit.ipv6_prefix),
@@ -481,7 +491,8 @@ static const struct schema_key limit_keys[] = {
 	  .help = "Over TCP a client may ask so many times as much, apart from what it asks over UDP." },
 	{ "failures", SCHEMA_GROUP, .children = limit_failures_keys,
 	  .help = "Random names below one domain, in recursive pools: NXDOMAIN, SERVFAIL and no answer." },
-	{ "amplification", SCHEMA_GROUP, .children = limit_amplification_keys, .help = "Longest answers to strangers." },
+	{ "amplification", SCHEMA_GROUP, .children = limit_amplification_keys,
+	  .help = "Longest answers to strangers." },
 	{ "block", SCHEMA_GROUP, .children = limit_block_keys, .help = "Dropping clients in the filter." },
 	{ 0 }
 };
@@ -583,7 +594,8 @@ const struct schema_key schema_root[] = {
 	  .help = "Addresses shared with the other node, by VRRPv3; whichever is Active has them." },
 	{ "track", SCHEMA_LIST, .min = 0, .max = CONFIG_TRACKS_MAX, .children = track_keys, ELEMENTS(config, tracks),
 	  .help = "What else speaks for or against this node as Active." },
-	{ "hook", SCHEMA_GROUP, .children = hook_keys, .help = "A command for every change of a virtual router's state." },
+	{ "hook", SCHEMA_GROUP, .children = hook_keys,
+	  .help = "A command for every change of a virtual router's state." },
 	{ "peer", SCHEMA_GROUP, .children = peer_keys,
 	  .help = "The other node: each tells the other how it is, ten times a second, sealed." },
 	{ "acl", SCHEMA_GROUP, .children = acl_keys,

@@ -116,7 +116,8 @@ void silence_change_addresses(struct silence *s, const struct vrrp_conf *before,
 			vmac_remove_address(s->vmac, ifindex, &before->addresses[i]);
 	for (unsigned i = 0; i < conf->count; i++)
 		if (vmac_add_address(s->vmac, ifindex, &conf->addresses[i], conf->lease, error, sizeof(error)))
-			log_error("vrrp " VRRP_NAME ": no TCP and no ICMP for a new address: %s", VRRP_NAME_OF(conf), error);
+			log_error("vrrp " VRRP_NAME ": no TCP and no ICMP for a new address: %s",
+				  VRRP_NAME_OF(conf), error);
 }
 
 void silence_forget(struct silence *s, const struct vrrp_conf *conf, unsigned ifindex)

@@ -33,7 +33,8 @@ int silence_lease_fd(const struct silence *silence);
 /* Lets the kernel receive for the virtual MAC of conf, whose interface has ifindex. Where there is no way to, it says
  * so and conf goes on with the interface's own MAC. */
 void silence_receive(struct silence *silence, struct vrrp_conf *conf, unsigned ifindex);
-/* The router has another list of addresses: the kernel receives for the new ones and no more for those that are gone. */
+/* The router has another list of addresses: the kernel receives for the new ones and no more for those that are
+ * gone. */
 void silence_change_addresses(struct silence *silence, const struct vrrp_conf *before, const struct vrrp_conf *conf,
 			      unsigned ifindex);
 /* The router is no more. */

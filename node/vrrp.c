@@ -431,8 +431,8 @@ const struct node_vrrp_event *node_vrrp_event(const struct node_vrrp *v, unsigne
 
 /* ---- the kernel's addresses and groups ---- */
 
-/* Has the kernel a copy? Of the link-local one it has none: on the TAP device that would not be the one of the interface,
- * and on the interface the kernel would answer for it from its own MAC. It is the engine's alone. */
+/* Has the kernel a copy? Of the link-local one it has none: on the TAP device that would not be the one of the
+ * interface, and on the interface the kernel would answer for it from its own MAC. It is the engine's alone. */
 static bool is_kernels(const struct addr *address)
 {
 	return !addr_is_link_local(address);
@@ -576,8 +576,8 @@ static bool may_be_source(const struct node_vrrp *v, bool ipv6, const struct lin
 	return ipv6 ? addr_is_link_local(&own->addr) : addr_is_v4(&own->addr);
 }
 
-/* The first address that is not one of the virtual ones; of IPv6 link-local, and the one that it was before for as long as
- * the link has it, because the kernel lists those in no order. */
+/* The first address that is not one of the virtual ones; of IPv6 link-local, and the one that it was before for as long
+ * as the link has it, because the kernel lists those in no order. */
 static struct addr primary_address(const struct node_vrrp *v, unsigned i)
 {
 	const struct link_state *link = &v->router[i].seen;
@@ -1190,7 +1190,8 @@ static void clean_address(const struct addr *address, const char *interface)
 			    addr_format(address, text, sizeof(text)));
 }
 
-/* From here on the kernel's copies, their conditions and the engine follow conf, which the filter and the workers know. */
+/* From here on the kernel's copies, their conditions and the engine follow conf, which the filter and the workers
+ * know. */
 static void change_addresses(struct node_vrrp *v, unsigned i, struct given *given)
 {
 	const struct vrrp_conf *conf = &given->conf, old = v->conf[i];

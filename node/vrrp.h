@@ -53,8 +53,8 @@ int node_vrrp_open(struct node_vrrp **vrrp, const struct node_vrrp_parts *parts,
 struct lease_page *node_vrrp_leases(struct node_vrrp *vrrp);
 
 /* Second half, the last step of the start: removes virtual addresses that a crash left, opens the engine. The routers
- * leave Initialize once selfcheck has seen the data plane good, and everything in tracks (NULL = nothing) has been judged. What "tandemd --resign" needs to know stands beside
- * the control socket. 0 or -errno with error. */
+ * leave Initialize once selfcheck has seen the data plane good, and everything in tracks (NULL = nothing) has been
+ * judged. What "tandemd --resign" needs to know stands beside the control socket. 0 or -errno with error. */
 int node_vrrp_start(struct node_vrrp *vrrp, struct selfcheck *selfcheck, struct tracks *tracks,
 		    const struct config *config, char *error, size_t size);
 
@@ -65,13 +65,14 @@ void node_vrrp_close(struct node_vrrp *vrrp);
 
 /* Places of virtual routers that are taken, as bits; also of those that a reload is taking out. */
 uint32_t node_vrrp_places(const struct node_vrrp *vrrp);
-/* A reload's first phase, in a thread of its own: checks new routers and other addresses against the interfaces, as the start
- * does, and changes nothing. 0 or -errno with error. */
-int node_vrrp_prepare(const struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan **plan, char *error,
+/* A reload's first phase, in a thread of its own: checks new routers and other addresses against the interfaces, as the
+ * start does, and changes nothing. 0 or -errno with error. */
+int node_vrrp_prepare(const struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan **plan,
+		      char *error,
 		      size_t size);
 void node_vrrp_discard(struct node_vrrp_plan *plan);	/* accepts NULL */
-/* Its second: priority, preempt, the delays, linger_ms, addresses; routers that are new, and those that are no more. After the
- * data plane has taken the configuration over; frees the plan. */
+/* Its second: priority, preempt, the delays, linger_ms, addresses; routers that are new, and those that are no more.
+ * After the data plane has taken the configuration over; frees the plan. */
 void node_vrrp_adopt(struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan *plan);
 
 /* ---- for commands and documents ---- */
@@ -101,7 +102,8 @@ int node_vrrp_guard_pid(const struct node_vrrp *vrrp);
 void node_vrrp_second(struct node_vrrp *vrrp, unsigned router, const struct vrrp_second *second);
 uint64_t node_vrrp_sent_ns(const struct node_vrrp *vrrp, unsigned router);
 
-/* Standby of a router and its group; keep: it outlives the process. -errno: it is in standby, but that is not written. */
+/* Standby of a router and its group; keep: it outlives the process. -errno: it is in standby, but that is not
+ * written. */
 int node_vrrp_release(struct node_vrrp *vrrp, unsigned router, bool keep);
 int node_vrrp_resume(struct node_vrrp *vrrp, unsigned router);
 /* Will it be in standby after a restart? */

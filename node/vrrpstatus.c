@@ -82,7 +82,8 @@ static json_t *peers_list(const struct node *node, unsigned router, const struct
 		char text[sizeof("00:00:00:00:00:00")] = "";
 
 		if (mac)
-			snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+			snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+				 mac[4],
 				 mac[5]);
 		put_addr(object, "address", &conf->peers[i]);
 		document_text(object, "mac", text);

@@ -76,7 +76,8 @@ static void add_state(struct table *t, const json_t *router)
 	char since[DURATION_MAX];
 
 	table_format_duration(number_of(router, "since_ms"), since, sizeof(since));
-	row(t, "state", "%s for %s%s%s", text_of(router, "state"), since, pick(flag_of(router, "lingering"), ", lingering", ""),
+	row(t, "state", "%s for %s%s%s", text_of(router, "state"), since,
+	    pick(flag_of(router, "lingering"), ", lingering", ""),
 	    pick(flag_of(router, "released"), ", released by command", ""));
 	row(t, "last event", "%s", text_of(router, "event"));
 	row(t, "cause", "%s", text_of(router, "cause"));
@@ -106,14 +107,17 @@ static void add_sending(struct table *t, const json_t *router)
 
 	row(t, "lease", "%s, %" PRIu64 " ms left%s", text_of(lease, "mode"), number_of(lease, "left_ms"),
 	    pick(flag_of(router, "dead_man"), "", "; nothing enforces it here"));
-	row(t, "sent", "%" PRIu64 " advertisements from %s, the last %" PRIu64 " ms ago; %" PRIu64 " with priority 0, %" PRIu64
-	    " refused by the kernel", number_of(counters, "sent"), text_of(router, "source"), number_of(router, "sent_ms"),
+	row(t, "sent", "%" PRIu64 " advertisements from %s, the last %" PRIu64 " ms ago; %" PRIu64 " with priority 0, %"
+	    PRIu64 " refused by the kernel", number_of(counters, "sent"), text_of(router, "source"),
+	    number_of(router, "sent_ms"),
 	    number_of(counters, "sent_release"), number_of(counters, "send_errors"));
 	row(t, "cadence", "every %" PRIu64 " ms, worst gap %.1f ms; %" PRIu64 " timers late, %" PRIu64 " leases lapsed",
 	    10 * number_of(router, "interval_cs"), (double)number_of(router, "cadence_worst_us") / 1000,
 	    number_of(counters, "late"), number_of(counters, "lapsed"));
-	row(t, "announced", "%" PRIu64 " times; %" PRIu64 " requests heard, %" PRIu64 " answered, %" PRIu64 " over the limit",
-	    number_of(counters, "announcements"), number_of(counters, "arp_requests"), number_of(counters, "arp_replies"),
+	row(t, "announced", "%" PRIu64 " times; %" PRIu64 " requests heard, %" PRIu64 " answered, %" PRIu64 " over the "
+	    "limit",
+	    number_of(counters, "announcements"), number_of(counters, "arp_requests"),
+	    number_of(counters, "arp_replies"),
 	    number_of(counters, "arp_limited"));
 }
 
@@ -124,7 +128,8 @@ static void add_peer(struct table *t, const char *what, const json_t *peer)
 	if (!json_is_object(peer))
 		return;
 	table_format_duration(number_of(peer, "heard_ms"), heard, sizeof(heard));
-	row(t, what, "%s, priority %" PRIu64 ", every %" PRIu64 " ms, checksum %s, heard %s ago", text_of(peer, "address"),
+	row(t, what, "%s, priority %" PRIu64 ", every %" PRIu64 " ms, checksum %s, heard %s ago",
+	    text_of(peer, "address"),
 	    number_of(peer, "priority"), 10 * number_of(peer, "interval_cs"), text_of(peer, "checksum"), heard);
 }
 
@@ -138,7 +143,8 @@ static void add_rejected(struct table *t, json_t *rejected)
 
 	json_object_foreach(rejected, why, count)
 		if (json_integer_value(count) && at < sizeof(text))
-			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %" JSON_INTEGER_FORMAT, at ? ", " : "", why,
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %" JSON_INTEGER_FORMAT,
+					       at ? ", " : "", why,
 					       json_integer_value(count));
 	row(t, "rejected", "%s", text);
 }
@@ -149,7 +155,8 @@ static void add_hearing(struct table *t, const json_t *router)
 
 	add_peer(t, "peer", json_object_get(router, "peer"));
 	add_peer(t, "before it", json_object_get(router, "other"));
-	row(t, "heard", "%" PRIu64 " advertisements, %" PRIu64 " with priority 0; %" PRIu64 " missed", number_of(counters, "heard"),
+	row(t, "heard", "%" PRIu64 " advertisements, %" PRIu64 " with priority 0; %" PRIu64 " missed",
+	    number_of(counters, "heard"),
 	    number_of(counters, "heard_release"), number_of(counters, "missed"));
 	row(t, "two Actives", "%" PRIu64 " times", number_of(counters, "two_actives"));
 	row(t, "conflicts", "%" PRIu64 " times another host claimed an address", number_of(counters, "conflicts"));
@@ -171,7 +178,8 @@ void vrrptext_page(FILE *out, const json_t *router, const char *addresses, const
 	add_priority(t, router);
 	add_sending(t, router);
 	add_hearing(t, router);
-	row(t, "changes", "%" PRIu64 ", %" PRIu64 " of them to Active", number_of(json_object_get(router, "counters"), "transitions"),
+	row(t, "changes", "%" PRIu64 ", %" PRIu64 " of them to Active",
+	    number_of(json_object_get(router, "counters"), "transitions"),
 	    number_of(json_object_get(router, "counters"), "became_active"));
 	row(t, "remark", "%s", remark);
 	table_print(t, out);

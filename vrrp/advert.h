@@ -86,8 +86,8 @@ void vrrp_virtual_mac(uint8_t vrid, bool ipv6, uint8_t mac[6]);
 /* Whom advertisements are sent to: 224.0.0.18, ff02::12. */
 struct addr vrrp_group(bool ipv6);
 
-/* The link-local address of an IPv6 virtual router that was given none: the same on all of its nodes, because it is made
- * of the virtual MAC, as RFC 2464 makes a host's: fe80::200:5eff:fe00:2VV. */
+/* The link-local address of an IPv6 virtual router that was given none: the same on all of its nodes, because it is
+ * made of the virtual MAC, as RFC 2464 makes a host's: fe80::200:5eff:fe00:2VV. */
 struct addr vrrp_link_local(uint8_t vrid);
 
 /* Interval in nanoseconds; Skew_Time and Active_Down_Interval (RFC 9568, 6.1), exact to the nanosecond. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * announce.c - ARP (RFC 826, RFC 5227; RFC 9568, 8.1.2) and neighbour discovery (RFC 4861, 4.3, 4.4, 7.1; RFC 9568, 8.2.2)
- * for virtual addresses. Contract in announce.h.
+ * announce.c - ARP (RFC 826, RFC 5227; RFC 9568, 8.1.2) and neighbour discovery (RFC 4861, 4.3, 4.4, 7.1; RFC 9568,
+ * 8.2.2) for virtual addresses. Contract in announce.h.
  */
 #include "vrrp/announce.h"
 
@@ -202,8 +202,8 @@ size_t vrrp_nd_reply(const struct vrrp_inquiry *request, const uint8_t mac[6], u
 	return write_na(out, to_mac, &request->target, &all_nodes, &request->target, mac, NA_ROUTER | NA_OVERRIDE);
 }
 
-/* Walks the options up to end; *found is where the wanted one has its address, NULL without it. False: one has no length,
- * or more than there is. */
+/* Walks the options up to end; *found is where the wanted one has its address, NULL without it. False: one has no
+ * length, or more than there is. */
 static bool find_option(const uint8_t *at, const uint8_t *end, uint8_t wanted, const uint8_t **found)
 {
 	*found = NULL;

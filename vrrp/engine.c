@@ -2,8 +2,9 @@
 /*
  * engine.c - the VRRP thread. Contract in engine.h.
  *
- * A segment is an interface, in one family, with its sockets and what is heard there; an instance is a virtual router at work: its
- * machine (fsm.c decides), its lease, its presence on the network. The engine owns all of them and the loop. A turn:
+ * A segment is an interface, in one family, with its sockets and what is heard there; an instance is a virtual router
+ * at work: its machine (fsm.c decides), its lease, its presence on the network. The engine owns all of them and the
+ * loop. A turn:
  *
  *   clock        read once; a stall inside the turn is found again where an advertisement is sent
  *   adverts      every socket, until it is empty: what waits there is older than any timer
@@ -21,9 +22,9 @@
  * Control's orders are words and cells that it writes before it rings wake_fd. No lock is taken, and nothing is
  * allocated after vrrp_engine_open().
  *
- * Which instances there are is a word of bits that control writes. An instance and the sockets of a segment are control's
- * until their bit is set, then the thread's until it has cleared the bit in its own word; whom a segment hears for and who is
- * in which group the thread gathers anew whenever the bits change.
+ * Which instances there are is a word of bits that control writes. An instance and the sockets of a segment are
+ * control's until their bit is set, then the thread's until it has cleared the bit in its own word; whom a segment
+ * hears for and who is in which group the thread gathers anew whenever the bits change.
  *
  * Accept mode and authentication are left out on purpose.
  */

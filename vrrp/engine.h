@@ -60,8 +60,8 @@ void vrrp_engine_close(struct vrrp_engine *engine);
 
 /* ---- orders of the control thread; taken up in the loop's next turn ---- */
 
-/* The interface's state as netlink has it: primary address, of IPv6 link-local (unspecified = none), MAC, carrier, ready (kernel part,
- * TAP, data plane). Startup is raised when all is there; a lost one releases. */
+/* The interface's state as netlink has it: primary address, of IPv6 link-local (unspecified = none), MAC, carrier,
+ * ready (kernel part, TAP, data plane). Startup is raised when all is there; a lost one releases. */
 struct vrrp_link {
 	struct addr source;
 	uint8_t mac[6];
@@ -80,9 +80,9 @@ struct vrrp_hops {
 void vrrp_engine_hops(struct vrrp_engine *engine, unsigned router, const struct vrrp_hops *hops);
 
 /*
- * Other addresses for a router: conf, which differs from the one before in these only, is used from the next turn on and
- * must be valid until another one is in use. Only the addresses that are new are announced. 0, or -errno when ARP for
- * the new ones will not be heard.
+ * Other addresses for a router: conf, which differs from the one before in these only, is used from the next turn on
+ * and must be valid until another one is in use. Only the addresses that are new are announced. 0, or -errno when ARP
+ * for the new ones will not be heard.
  */
 int vrrp_engine_configure(struct vrrp_engine *engine, unsigned router, const struct vrrp_conf *conf);
 /* What the router works with now. */

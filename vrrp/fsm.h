@@ -211,7 +211,8 @@ void vrrp_router_heard(struct vrrp_router *router, const struct vrrp_advert *adv
 		       const struct addr *source, enum vrrp_checksum used, uint64_t heard_ns,
 		       uint64_t now_ns);
 
-/* Somebody claims the addresses as an Active does, whether its advertisements are heard or not: counted while Active. */
+/* Somebody claims the addresses as an Active does, whether its advertisements are heard or not: counted while
+ * Active. */
 void vrrp_router_rival(struct vrrp_router *router, uint64_t now_ns);
 
 /*

@@ -504,9 +504,9 @@ static void fail(struct vrrp_instance *it, enum vrrp_event event, uint64_t now_n
 	vrrp_router_event(&it->router, event, cause, now_ns);
 }
 
-/* What an Active has just seen fail its peer may not have seen yet, and would take over for that moment: so it keeps its
- * priority until the peer must know as well. What speaks for it counts at once, a Backup has nothing to keep, and what
- * is of this node alone the peer will never see. */
+/* What an Active has just seen fail its peer may not have seen yet, and would take over for that moment: so it keeps
+ * its priority until the peer must know as well. What speaks for it counts at once, a Backup has nothing to keep, and
+ * what is of this node alone the peer will never see. */
 static void weigh(struct vrrp_instance *it, uint64_t now_ns)
 {
 	struct vrrp_router *router = &it->router;

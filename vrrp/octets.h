@@ -28,8 +28,8 @@ static inline uint32_t sum_words(uint32_t sum, const uint8_t *data, size_t len)
 	return sum;
 }
 
-/* Of either family: an IPv4 address lies in struct addr as ::ffff:a.b.c.d, and its twelve leading octets add 0xffff to a
- * ones' complement sum, which is zero there (RFC 1071, 1). */
+/* Of either family: an IPv4 address lies in struct addr as ::ffff:a.b.c.d, and its twelve leading octets add 0xffff to
+ * a ones' complement sum, which is zero there (RFC 1071, 1). */
 static inline uint32_t sum_pseudo_header(const struct addr *source, const struct addr *destination, uint8_t protocol,
 					 size_t len)
 {

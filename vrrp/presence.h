@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * presence.h - where the addresses of one virtual router are, as the network is told: announcements, answers to ARP
- * and neighbour solicitations, and who else claims to have them. VRRP thread only. Whether we may speak is the caller's to know.
+ * and neighbour solicitations, and who else claims to have them. VRRP thread only. Whether we may speak is the caller's
+ * to know.
  */
 #ifndef VRRP_PRESENCE_H
 #define VRRP_PRESENCE_H
@@ -58,8 +59,8 @@ void vrrp_presence_stop(struct vrrp_presence *presence);
 void vrrp_presence_timers(struct vrrp_presence *presence, uint64_t now_ns);
 uint64_t vrrp_presence_due(const struct vrrp_presence *presence);	/* UINT64_MAX = none */
 
-/* A request for one of the addresses is answered if we may; another host's claim is noted: a stranger's as a conflict, one
- * with the MAC of an Active, if we are that, as a rival. */
+/* A request for one of the addresses is answered if we may; another host's claim is noted: a stranger's as a conflict,
+ * one with the MAC of an Active, if we are that, as a rival. */
 void vrrp_presence_hear(struct vrrp_presence *presence, const struct vrrp_inquiry *inquiry, bool may_answer,
 			uint64_t now_ns);
 /* Forgets a conflict that was not seen again for a minute. */

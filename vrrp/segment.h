@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * segment.h - what is heard on one interface in one family, and which of its virtual routers it is for. VRRP thread only; opened
- * and closed by the control thread.
+ * segment.h - what is heard on one interface in one family, and which of its virtual routers it is for. VRRP thread
+ * only; opened and closed by the control thread.
  */
 #ifndef VRRP_SEGMENT_H
 #define VRRP_SEGMENT_H

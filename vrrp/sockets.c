@@ -9,8 +9,8 @@
  * A packet socket on a device also sees frames of its VLAN devices, tag removed: there the frame's device is
  * another one. Frames of a VLAN that has no device here are marked as somebody else's, although they are multicast.
  *
- * The card receives for the solicited-node groups' MACs all the time, by packet memberships; that switches send them here is
- * control's, who joins the groups while Active (node/groups.h): joining waits for locks.
+ * The card receives for the solicited-node groups' MACs all the time, by packet memberships; that switches send them
+ * here is control's, who joins the groups while Active (node/groups.h): joining waits for locks.
  */
 #include "vrrp/sockets.h"
 
@@ -120,8 +120,8 @@ static uint32_t most_hops(const struct vrrp_conf *const *conf, unsigned n)
 	return most;
 }
 
-/* Protocol 112: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind the end of a
- * frame drops it, so the length is looked at first. X is the length of the IP header. */
+/* Protocol 112: ours = VRRPv3 advertisements with TTL 255 for a VRID of conf; others = the rest. A load behind the end
+ * of a frame drops it, so the length is looked at first. X is the length of the IP header. */
 static void filter_adverts(struct program *p, const struct vrrp_sockets *s, const struct vrrp_conf *const *conf,
 			   unsigned n, uint32_t ours, uint32_t others)
 {

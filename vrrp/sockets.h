@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sockets.h - the packet sockets of one interface in one family: what the VRRP thread hears, and through what it speaks. Opened and
- * closed by the control thread; read and written by the VRRP thread.
+ * sockets.h - the packet sockets of one interface in one family: what the VRRP thread hears, and through what it
+ * speaks. Opened and closed by the control thread; read and written by the VRRP thread.
  */
 #ifndef VRRP_SOCKETS_H
 #define VRRP_SOCKETS_H
@@ -31,15 +31,16 @@ struct vrrp_sockets {
 	int quiet_fd;		/* with unicast peers: takes their packets from the kernel, which would answer by ICMP */
 };
 
-/* For the virtual routers of conf that are on interface and of the family. 0 or -errno with error; on an error nothing stays open. */
+/* For the virtual routers of conf that are on interface and of the family. 0 or -errno with error; on an error nothing
+ * stays open. */
 int vrrp_sockets_open(struct vrrp_sockets *sockets, const char *interface, bool ipv6,
 		      const struct vrrp_conf *conf, unsigned n, char *error, size_t size);
 void vrrp_sockets_close(struct vrrp_sockets *sockets);
 
 /*
- * One router is as in after now, instead of before: has other addresses, is new (before NULL), or is no more (after NULL). conf are
- * all routers of these sockets, as they are now; at least one. What is for them is heard from now on. Control thread; the VRRP
- * thread may be reading. 0 or -errno.
+ * One router is as in after now, instead of before: has other addresses, is new (before NULL), or is no more (after
+ * NULL). conf are all routers of these sockets, as they are now; at least one. What is for them is heard from now on.
+ * Control thread; the VRRP thread may be reading. 0 or -errno.
  */
 int vrrp_sockets_follow(struct vrrp_sockets *sockets, const char *interface, const struct vrrp_conf *const *conf, unsigned n,
 			const struct vrrp_conf *before, const struct vrrp_conf *after);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2153,SC2154
 #
-# guests.sh - what a takeover took by the nodes' own clocks, where they are machines: emulation adds to it, before, between
-# and after, and the client cannot tell one from the other. Sourced by lab/drill, before pair.sh's drills run.
+# guests.sh - what a takeover took by the nodes' own clocks, where they are machines: emulation adds to it, before,
+# between and after, and the client cannot tell one from the other. Sourced by lab/drill, before pair.sh's drills run.
 #
 #   guest_dying_ms      dd1: from the signal to its priority 0 (null: it could say nothing)
 #   guest_takeover_ms   dd2: from dd1's last advertisement to its own first

@@ -153,8 +153,8 @@ end_path_drill() {
 	forget_failures || die "dd1 does not start again"
 }
 
-# The carrier of one node is away for 20 ms. The Backup's concerns nobody. An Active without carrier cannot say a word: it
-# lets go at once, and takes the address back as the settings say (preempt, preempt_delay_s), through Backup.
+# The carrier of one node is away for 20 ms. The Backup's concerns nobody. An Active without carrier cannot say a word:
+# it lets go at once, and takes the address back as the settings say (preempt, preempt_delay_s), through Backup.
 drill_flap() {
 	local node=dd1 changes='0|3 0|2' status during
 
@@ -189,9 +189,9 @@ drill_stall() {
 
 stall_ms() { [ "$VIP_CS" = 1 ] && echo 10 || echo $((15 * VIP_CS)); }
 
-# Advertisements do not pass, in both directions or from dd1 to dd2 only; everything else does. dd2 must take the VIP, for
-# it cannot know better, and both answer. When it is over the better one keeps it, and the other has said its last word
-# before that one's announcements can be followed by a wrong one.
+# Advertisements do not pass, in both directions or from dd1 to dd2 only; everything else does. dd2 must take the VIP,
+# for it cannot know better, and both answer. When it is over the better one keeps it, and the other has said its last
+# word before that one's announcements can be followed by a wrong one.
 drill_split() {
 	local since healing_ms during single second status=0
 

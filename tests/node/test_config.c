@@ -271,14 +271,16 @@ static void mistakes_between_keys(void **state)
 		{ "acl", "xdp = { ring_size = 1000; frame_size = 3000; };\nacl",
 		  "good:5: xdp.ring_size: 1000 must be a power of two\n"
 		  "good:5: xdp.frame_size: 3000 must be 2048 or 4096" },
-		{ "acl", "control = { socket = \"run/x\"; };\nacl", "good:5: control.socket: must be an absolute path" },
+		{ "acl", "control = { socket = \"run/x\"; };\nacl",
+		  "good:5: control.socket: must be an absolute path" },
 		{ "acl", "self_check = { interval_ms = 100; };\nacl",
 		  "good:5: self_check.hang_ms: 50 must not be below interval_ms, which is 100" },
 		{ "side = \"both\"", "side = \"client\"",
 		  "good:3: interfaces: with io = \"xdp\" one must have side \"client\" or \"both\", and one side \"server\" or \"both\"" },
 		{ "interfaces = ( { name = \"eth0\"; side = \"both\"; } );", "",
 		  "good:1: interfaces: with io = \"xdp\" one must have side \"client\" or \"both\", and one side \"server\" or \"both\"" },
-		{ "side = \"both\"; }", "}, { name = \"eth0\"; }", "good:3: interfaces[1].name: \"eth0\" is given twice" },
+		{ "side = \"both\"; }", "}, { name = \"eth0\"; }",
+		  "good:3: interfaces[1].name: \"eth0\" is given twice" },
 		{ "\"eth0\"", "\"a/b\"", "good:3: interfaces[0].name: \"a/b\" is no name of a network device" },
 		{ "\"eth0\"", "\"an-interface-name\"",
 		  "good:3: interfaces[0].name: has 17 characters, must be text of 1-15 characters" },
@@ -298,8 +300,10 @@ static void mistakes_between_keys(void **state)
 		{ "\"192.0.2.1\"", "\"fe80::1\"", "good:4: listen[0].address: must not be a link-local address" },
 		{ "	recursive = [ \"192.0.2.0/24\", \"!192.0.2.99\" ];", "",
 		  "good:5: acl.recursive: missing, required by the recursive pool \"rec\"; list your clients, like [ \"10.0.0.0/8\" ]" },
-		{ "acl", "deny = [ \"!192.0.2.1\" ];\nacl", "good:5: deny[0]: \"!\" has no meaning here, must be a prefix" },
-		{ "acl", "deny = [ \"10.0.0.0/8\", \"10.0.0.0/8\" ];\nacl", "good:5: deny[1]: 10.0.0.0/8 is given twice" },
+		{ "acl", "deny = [ \"!192.0.2.1\" ];\nacl",
+		  "good:5: deny[0]: \"!\" has no meaning here, must be a prefix" },
+		{ "acl", "deny = [ \"10.0.0.0/8\", \"10.0.0.0/8\" ];\nacl",
+		  "good:5: deny[1]: 10.0.0.0/8 is given twice" },
 		{ "acl", "deny = [ \"10.0.0.0/7\",\n\"127.0.0.1\",\n\"::/0\", \"2000::/15\" ];\nacl",
 		  "good:5: deny[0]: 10.0.0.0/7 is too wide, must be a /8 or longer, a /16 for IPv6\n"
 		  "good:6: deny[1]: 127.0.0.1/32 holds a loopback address, which this node checks itself from\n"
@@ -344,24 +348,30 @@ static void mistakes_between_keys(void **state)
 		{ "acl", "limit = { block = { automatic = true; }; };\nacl",
 		  "good:5: limit.block.automatic: needs a limit: set limit.recursive.qps or limit.authoritative.qps" },
 		{ "\"!192.0.2.99\"", "\"!192.0.2.0/24\"", "good:6: acl.recursive[1]: 192.0.2.0/24 is given twice" },
-		{ "\"!192.0.2.99\"", "\"!192.0.2.9/24\"", "good:6: acl.recursive[1]: \"!192.0.2.9/24\" has bits set behind its length" },
+		{ "\"!192.0.2.99\"", "\"!192.0.2.9/24\"",
+		  "good:6: acl.recursive[1]: \"!192.0.2.9/24\" has bits set behind its length" },
 		{ "name = \"rec\"", "name = \"auth\"",
 		  "good:12: pools[1].name: \"auth\" is the name of pools[0] too\n"
 		  "good:18: routes[1].pool: there is no pool \"rec\"" },
 		{ "name = \"auth\"", "name = \"a.b\"",
 		  "good:9: pools[0].name: must be letters, digits, '_' and '-'\n"
 		  "good:17: routes[0].pool: there is no pool \"auth\"" },
-		{ "\"192.0.2.53\"", "\"192.0.2.1\"", "good:10: pools[0].servers[0].address: is listen[0]: queries would go round in a loop" },
+		{ "\"192.0.2.53\"", "\"192.0.2.1\"",
+		  "good:10: pools[0].servers[0].address: is listen[0]: queries would go round in a loop" },
 		{ "\"192.0.2.53\"", "\"192.0.2.1\"; port = 54",
 		  "good:10: pools[0].servers[0].address: is this node's own (listen[0]); with io = \"xdp\" a server must be another host" },
-		{ "\"192.0.2.53\"", "\"127.0.0.1\"", "good:10: pools[0].servers[0].address: with io = \"xdp\" a server must be another host" },
-		{ "\"192.0.2.53\"", "\"255.255.255.255\"", "good:10: pools[0].servers[0].address: must be the address of one host" },
+		{ "\"192.0.2.53\"", "\"127.0.0.1\"",
+		  "good:10: pools[0].servers[0].address: with io = \"xdp\" a server must be another host" },
+		{ "\"192.0.2.53\"", "\"255.255.255.255\"",
+		  "good:10: pools[0].servers[0].address: must be the address of one host" },
 		{ "\"192.0.2.53\"", "\"::\"", "good:10: pools[0].servers[0].address: must be the address of one host" },
 		{ "\"192.0.2.53\"", "\"::1\"", "good:10: pools[0].servers[0].address: with io = \"xdp\" a server must be another host" },
-		{ "\"192.0.2.53\"", "\"febf::1\"", "good:10: pools[0].servers[0].address: must not be a link-local address" },
+		{ "\"192.0.2.53\"", "\"febf::1\"",
+		  "good:10: pools[0].servers[0].address: must not be a link-local address" },
 		{ "\"192.0.2.55\"; port = 5353", "\"192.0.2.54\"",
 		  "good:13: pools[1].servers[1].address: same address and port as servers[0]" },
-		{ "name = \"example.org.\"", "name = \"a..b\"", "good:11: pools[0].probe.name: \"a..b\" is no domain name" },
+		{ "name = \"example.org.\"", "name = \"a..b\"",
+		  "good:11: pools[0].probe.name: \"a..b\" is no domain name" },
 		{ "type = \"SOA\"", "type = \"SAO\"",
 		  "good:11: pools[0].probe.type: \"SAO\" is no type a server can be asked for, must be a name like \"SOA\" or TYPEnnn" },
 		{ "type = \"SOA\"", "type = \"ANY\"",
@@ -369,7 +379,8 @@ static void mistakes_between_keys(void **state)
 		{ "NXDOMAIN", "NXDOMAN", "good:14: pools[1].probe.rcode: \"NXDOMAN\" is no response code, must be a name like \"NOERROR\"" },
 		{ "interval_ms = 2000", "interval_ms = 400",
 		  "good:14: pools[1].probe.timeout_ms: 500 must not exceed interval_ms, which is 400" },
-		{ "\"example.org.\", ", "\"bad..name\", ", "good:17: routes[0].suffixes[0]: \"bad..name\" is no domain name in printable ASCII" },
+		{ "\"example.org.\", ", "\"bad..name\", ",
+		  "good:17: routes[0].suffixes[0]: \"bad..name\" is no domain name in printable ASCII" },
 		{ "\"example.org.\", ", "\"b\303\274cher.example\", ",
 		  "good:17: routes[0].suffixes[0]: \"b\303\274cher.example\" is no domain name in printable ASCII" },
 		{ "\".\" ]", "\".\",\n\"EXAMPLE.org\" ]",
@@ -378,7 +389,8 @@ static void mistakes_between_keys(void **state)
 		{ "suffixes = [ \".\" ]", "file = \"absent.txt\"",
 		  "/tmp/absent.txt:1: routes[1].file: cannot be read: No such file or directory" },
 		{ "suffixes = [ \".\" ]", "file = \"/tmp\"", "/tmp:1: routes[1].file: cannot be read: Is a directory" },
-		{ "suffixes = [ \".\" ]", "file = \"/dev/zero\"", "/dev/zero:1: routes[1].file: cannot be read: not a regular file" },
+		{ "suffixes = [ \".\" ]", "file = \"/dev/zero\"",
+		  "/dev/zero:1: routes[1].file: cannot be read: not a regular file" },
 		{ "acl", "vrrp = ();\nacl",
 		  "good:5: vrrp: has 0 elements, must be a list of 1-32 groups ( { ... }, ... )" },
 		{ "node = { name = \"dd1\"; };", "", "good:1: node: missing, must be a group { ... }" },
@@ -395,7 +407,8 @@ static void allowed_combinations(void **state)
 {
 	static const struct change cases[] = {
 		{ "\"dd1\";", "\"dd1\"; workers = 2; cpus = [ 1, 0 ];", "" },
-		{ "\"dd1\"; };\ninterfaces = ( { name = \"eth0\"; side = \"both\"; } );", "\"dd1\"; io = \"socket\"; };", "" },
+		{ "\"dd1\"; };\ninterfaces = ( { name = \"eth0\"; side = \"both\"; } );",
+		  "\"dd1\"; io = \"socket\"; };", "" },
 		{ "side = \"both\"; }", "side = \"client\"; }, { name = \"eth1\"; side = \"server\"; }", "" },
 		{ "\"192.0.2.1\"; }", "\"127.0.0.1\"; }, { address = \"127.0.0.2\"; port = 1; }", "" },
 		{ "acl", "source_ports = { first = 32768; count = 32768; };\nacl", "" },
@@ -460,7 +473,8 @@ static void mistakes_of_virtual_routers(void **state)
 		{ "vrid = 51", "vrid = 0", "good:9: vrrp[0].vrid: 0 is out of range, must be a number 1-255" },
 		{ "vrid = 51", "vrid = 256", "good:9: vrrp[0].vrid: 256 is out of range, must be a number 1-255" },
 		{ "vrid = 51; ", "", "good:9: vrrp[0].vrid: missing, must be a number 1-255" },
-		{ "priority = 250", "priority = 0", "good:9: vrrp[0].priority: 0 is out of range, must be a number 1-254" },
+		{ "priority = 250", "priority = 0",
+		  "good:9: vrrp[0].priority: 0 is out of range, must be a number 1-254" },
 		{ "priority = 250", "priority = 255",
 		  "good:9: vrrp[0].priority: 255 is out of range, must be a number 1-254" },
 		{ "priority = 250", "priority = 300",
@@ -476,7 +490,8 @@ static void mistakes_of_virtual_routers(void **state)
 		  "good:11: vrrp[1].checksum_rx: \"rfc5798\" is not one of \"both\", \"strict\"" },
 		{ "[ \"192.0.2.100\" ]", "[ ]",
 		  "good:10: vrrp[0].addresses: has 0 elements, must be an array of 1-16 addresses like [ \"192.0.2.1\" ]" },
-		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2\" ]", "good:10: vrrp[0].addresses[0]: \"192.0.2\" is no IP address" },
+		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2\" ]",
+		  "good:10: vrrp[0].addresses[0]: \"192.0.2\" is no IP address" },
 		{ "[ \"192.0.2.100\" ]", "[ \"::1\" ]",
 		  "good:10: vrrp[0].addresses[0]: ::1: must not be a loopback address" },
 		{ "[ \"192.0.2.100\" ]", "[ \"ff02::1\" ]",
@@ -552,7 +567,8 @@ static void ipv6_routers(void **state)
 	assert_false(config->vrrp[0].link_local_derived);
 	assert_int_equal(config->vrrp[1].addresses.n, 3);
 	assert_true(config->vrrp[1].link_local_derived);
-	assert_string_equal(addr_format(&config->vrrp[1].addresses.item[0], text, sizeof(text)), "fe80::200:5eff:fe00:233");
+	assert_string_equal(addr_format(&config->vrrp[1].addresses.item[0], text, sizeof(text)),
+			    "fe80::200:5eff:fe00:233");
 	assert_string_equal(addr_format(&config->vrrp[1].addresses.item[2], text, sizeof(text)), "2001:db8::101");
 	assert_int_equal(config->vrrp[2].addresses.n, 2);
 	assert_false(config->vrrp[2].link_local_derived);
@@ -582,7 +598,8 @@ static void mistakes_of_ipv6_routers(void **state)
 		  "good:15: vrrp[2].addresses[1]: 2001:db8::102 belongs to vrrp[1] already" },
 		{ "\"2001:db8::102\" ]; }", "\"2001:db8::102\" ]; },\n{ interface = \"eth0\"; vrid = 52; addresses = [ \"2001:db8::103\" ]; }",
 		  "good:16: vrrp[3].vrid: 52 is the number of vrrp[2] on eth0 too, must be another one of 1-255" },
-		{ "vrid = 51;\n\t  addresses = [ \"2001:db8::100\"", "vrid = 51; peers = [ \"2001:db8::2\", \"192.0.2.2\", \"fe80::200:5eff:fe00:233\" ];\n"
+		{ "vrid = 51;\n\t  addresses = [ \"2001:db8::100\"",
+		  "vrid = 51; peers = [ \"2001:db8::2\", \"192.0.2.2\", \"fe80::200:5eff:fe00:233\" ];\n"
 		  "\t  addresses = [ \"2001:db8::100\"",
 		  "good:12: vrrp[1].peers[0]: 2001:db8::2: must be link-local: advertisements over IPv6 come from such\n"
 		  "good:12: vrrp[1].peers[1]: 192.0.2.2: is IPv4, must be IPv6 like the virtual addresses\n"
@@ -703,7 +720,8 @@ static void tracks_and_hook(void **state)
 	(void)state;
 	load_changed_from(VRRP, "pools", "track = (\n{ name = \"c\"; type = \"command\"; command = \"/bin/sh  -c   true \"; weight = 1; },"
 			  "\n{ name = \"i\"; type = \"interface\"; interface = \"eth1\"; fault = true; } );\n"
-			  "hook = { command = [ \"/bin/sh\", \"a b\", \"\" ]; };\npools", &config, error, sizeof(error));
+			  "hook = { command = [ \"/bin/sh\", \"a b\", \"\" ]; };\npools", &config, error,
+			  sizeof(error));
 	assert_string_equal(error, "");
 	assert_int_equal(config->n_tracks, 2);
 	assert_int_equal(config->tracks[0].command.n, 3);
@@ -809,7 +827,8 @@ static void what_a_reload_may_change(void **state)
 		if (cases[i].error) {
 			list = strstr(error, ": a change of these keys needs a restart: ");
 			assert_non_null(list);
-			assert_string_equal(list + strlen(": a change of these keys needs a restart: "), cases[i].error);
+			assert_string_equal(list + strlen(": a change of these keys needs a restart: "),
+					    cases[i].error);
 		}
 		config_free(new);
 	}
@@ -820,17 +839,20 @@ static void reload_of_virtual_routers(void **state)
 {
 	static const struct change cases[] = {
 		{ "priority = 250", "priority = 1; preempt = false; preempt_delay_s = 0; linger_ms = 0", NULL },
-		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; };\npools", "peer.address, peer.secret" },
+		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; };\npools",
+		  "peer.address, peer.secret" },
 		{ "pools", "peer = { address = \"192.0.2.2\"; secret = \"/k\"; port = 9; second = { address = \"192.0.2.3\"; }; };\n"
 		  "pools", "peer.address, peer.port, peer.secret, peer.second.address" },
-		{ "interval_cs = 10", "interval_cs = 20; checksum = \"rfc5798\"", "vrrp[0].interval_cs, vrrp[0].checksum" },
+		{ "interval_cs = 10", "interval_cs = 20; checksum = \"rfc5798\"",
+		  "vrrp[0].interval_cs, vrrp[0].checksum" },
 		{ "vrid = 52", "vrid = 52; announce = { count = 1; }", "vrrp[1].announce" },
 		{ "vrid = 52", "vrid = 53; announce = { count = 1; }", NULL },
 		{ "vrid = 52", "vrid = 52; last_resort = false; foreign_subnet = true",
 		  "vrrp[1].last_resort, vrrp[1].foreign_subnet" },
 		{ "[ \"192.0.2.100\" ]", "[ \"192.0.2.1\" ]; start_delay_s = 60; link_up_delay_s = 30", NULL },
 		{ "vrid = 52", "vrid = 52; group = \"a\"", "vrrp[1].group" },
-		{ "vrid = 52", "vrid = 52; peers = [ \"192.0.2.2\" ]; max_hops = 1", "vrrp[1].peers, vrrp[1].max_hops" },
+		{ "vrid = 52", "vrid = 52; peers = [ \"192.0.2.2\" ]; max_hops = 1",
+		  "vrrp[1].peers, vrrp[1].max_hops" },
 		{ "vrid = 52", "vrid = 52; accept_from = [ \"192.0.2.2\" ]", "vrrp[1].accept_from" },
 		{ "[ \"192.0.2.100\" ]; },\n\t{ interface = \"eth0\"; vrid = 52; virtual_mac = false; checksum_rx = \"strict\";\n"
 		  "\t  addresses = [ \"192.0.2.101\" ]; }", "[ \"192.0.2.100\" ]; }", NULL },
@@ -976,9 +998,11 @@ int main(void)
 		CASE("tracks and hooks need a virtual router", tracks_need_virtual_routers),
 		CASE("V175 of a virtual router a reload may change priority, preempt, the delays, linger_ms and addresses only",
 		     reload_of_virtual_routers),
-		CASE("a reload adds and removes virtual routers; those that stay keep their places", places_of_virtual_routers),
+		CASE("a reload adds and removes virtual routers; those that stay keep their places",
+		     places_of_virtual_routers),
 		CASE("D232 the other node: what passes, and what cannot be, with line and range", peers),
-		CASE("a reload is refused when a key that needs a restart differs, and names it", what_a_reload_may_change),
+		CASE("a reload is refused when a key that needs a restart differs, and names it",
+		     what_a_reload_may_change),
 		CASE("a file that is missing or none is refused", files_that_cannot_be_read),
 		CASE("a damaged file gives a message and nothing else", damaged_files),
 	};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_hello.c - one node's side of the channel: what it says, what it makes of what it hears, and of silence. The clock,
- * the sockets, the virtual routers and the probes of virtual MACs are stand-ins; the other node is a box of its own.
+ * test_hello.c - one node's side of the channel: what it says, what it makes of what it hears, and of silence. The
+ * clock, the sockets, the virtual routers and the probes of virtual MACs are stand-ins; the other node is a box of its
+ * own.
  */
 #include "tests/tap.h"
 
@@ -263,7 +264,8 @@ static void peer_hear(unsigned path)
 	uint64_t echo;
 
 	if (world.sent[path].len && !peer.deaf[path])
-		hello_box_open(&peer.box[path], world.sent[path].octets, world.sent[path].len, world.now_ns, &peer.heard,
+		hello_box_open(&peer.box[path], world.sent[path].octets, world.sent[path].len, world.now_ns,
+			       &peer.heard,
 			       &echo);
 	world.sent[path].len = 0;
 }

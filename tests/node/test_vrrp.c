@@ -1018,8 +1018,8 @@ static void addresses_that_no_reload_takes(void **state)
 	assert_null(world.configured);
 }
 
-/* The second one goes, when the engine is done with it; another takes its place, with what the file of standby and its group
- * say; the first one is not touched. */
+/* The second one goes, when the engine is done with it; another takes its place, with what the file of standby and its
+ * group say; the first one is not touched. */
 static void routers_come_and_go_by_reload(void **state)
 {
 	struct node_vrrp_plan *plan;
@@ -1071,8 +1071,8 @@ static void routers_come_and_go_by_reload(void **state)
 	assert_null(world.configured);
 	assert_int_equal(world.removed, 0);
 
-	/* One that the engine does not take is none; the next reload tries again. The first one goes: the interface keeps its
-	 * condition. */
+	/* One that the engine does not take is none; the next reload tries again. The first one goes: the interface
+	 * keeps its condition. */
 	memmove(&routers[0], &routers[1], sizeof(routers[0]));
 	routers[1].vrid = 54;
 	routers[1].place = 2;
@@ -1153,8 +1153,10 @@ static void every_way_to_keep_silent(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE_IN_WORLD("the configuration reaches the engine, and so does a reload", configuration_reaches_the_engine),
-		CASE_IN_WORLD("addresses that the kernel contradicts are refused with file and line", addresses_that_cannot_be),
+		CASE_IN_WORLD("the configuration reaches the engine, and so does a reload",
+			      configuration_reaches_the_engine),
+		CASE_IN_WORLD("addresses that the kernel contradicts are refused with file and line",
+			      addresses_that_cannot_be),
 		CASE_IN_WORLD("V040 peers reach the engine, are followed, and none is this host", peers_are_followed),
 		CASE_IN_WORLD("V035 V093 V171 the engine is told of links when they change, and ready once proved",
 			      links_are_followed),
@@ -1165,7 +1167,8 @@ int main(void)
 			      ipv6_kernel_and_groups),
 		CASE_IN_WORLD("IPv6 addresses that the kernel contradicts", ipv6_addresses_that_cannot_be),
 		CASE_IN_WORLD("conditions: address, conflict, settings, guard; no fault among them", conditions_tell),
-		CASE_IN_WORLD("the history keeps the last hundred, with what was behind them", history_keeps_the_last_hundred),
+		CASE_IN_WORLD("the history keeps the last hundred, with what was behind them",
+			      history_keeps_the_last_hundred),
 		CASE_IN_WORLD("V165 why the priority is lower than configured", why_the_priority_is_lower),
 		CASE_IN_WORLD("V176 a reload changes the addresses of a virtual router", addresses_change_by_reload),
 		CASE_IN_WORLD("V177 but not to those that cannot be", addresses_that_no_reload_takes),

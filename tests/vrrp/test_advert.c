@@ -399,7 +399,8 @@ static void test_unicast_checksum(void **state)
 		enum vrrp_checksum used;
 
 		assert_memory_equal(frame + ETH_LEN + header + 6, cases[i].sum, 2);
-		assert_int_equal(vrrp_advert_decode(frame + ETH_LEN, len - ETH_LEN, cases[i].like->mode, &read, &way, &used),
+		assert_int_equal(vrrp_advert_decode(frame + ETH_LEN, len - ETH_LEN, cases[i].like->mode, &read,
+						    &way, &used),
 				 VRRP_ACCEPTED);
 		assert_true(addr_equal(&way.destination, &path.destination));
 	}
@@ -789,7 +790,8 @@ int main(void)
 		CASE("V011 V012 12 bits of interval, the reserved four are ignored", test_interval_bits),
 		CASE("V050 TTL or hop limit other than 255", test_ttl),
 		CASE("V040 V050 a TTL of 255 less the hops that are allowed, and none below", test_max_hops),
-		CASE("V040 V003 unicast: the checksum uses the true destination where it covers one", test_unicast_checksum),
+		CASE("V040 V003 unicast: the checksum uses the true destination where it covers one",
+		     test_unicast_checksum),
 		CASE("V051 version other than 3", test_version),
 		CASE("V051 a whole VRRPv2 message", test_version_2),
 		CASE("V052 type other than 1", test_type),

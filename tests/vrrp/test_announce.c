@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_announce.c - ARP and neighbour discovery frames octet by octet, and what is none. Frames lie in blocks of exactly
- * their length.
+ * test_announce.c - ARP and neighbour discovery frames octet by octet, and what is none. Frames lie in blocks of
+ * exactly their length.
  */
 #include "tests/tap.h"
 

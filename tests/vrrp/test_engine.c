@@ -300,7 +300,8 @@ static void advertises_to_each_peer(void **state)
 		assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 500));
 		assert_true(is_to(seen.frame, side_mac[SIDE_B], "192.0.2.2"));
 		assert_memory_equal(seen.frame + 6, virtual_mac_51, 6);
-		assert_int_equal(vrrp_advert_decode(seen.frame + 14, seen.len - 14, VRRP_CHECKSUM_RFC5798, &advert, &path,
+		assert_int_equal(vrrp_advert_decode(seen.frame + 14, seen.len - 14, VRRP_CHECKSUM_RFC5798,
+						    &advert, &path,
 						    &used), VRRP_ACCEPTED);
 		assert_true(wire_find(wire, &seen, seen.from_a && is_advert(&seen), 5));
 		assert_true(is_to(seen.frame, third_mac, "192.0.2.3"));
@@ -945,7 +946,8 @@ int main(void)
 			 hears_its_peers_only),
 		LAB_CASE("V040 V050 a smaller TTL is heard from peers said to be that far, and by no other router",
 			 hears_as_far_as_it_is_told),
-		LAB_CASE("V100 V142 ARP is answered by the Active alone, with the virtual MAC", only_the_active_answers),
+		LAB_CASE("V100 V142 ARP is answered by the Active alone, with the virtual MAC",
+			 only_the_active_answers),
 		LAB_CASE("V180 another host that claims the address is named; one with the virtual MAC is a second Active",
 			 names_a_conflict),
 		LAB_CASE("V050 V051 V057 V063 V204 other TTLs, versions, VRIDs and our own address: counted and named",
@@ -957,14 +959,18 @@ int main(void)
 		LAB_CASE("V160 V162 a fault: lease gone and priority 0 within 5 ms; the third time it stays Backup",
 		     fault_releases_at_once),
 		LAB_CASE("V164 after a fault, preempt_delay before the address is taken back", recovery_waits),
-		LAB_CASE("V165 a weight lowers the priority and the better peer takes over", weights_lower_the_priority),
-		LAB_CASE("V165 V166 what both nodes lose moves nothing, whoever sees it first", what_both_lose_moves_nothing),
+		LAB_CASE("V165 a weight lowers the priority and the better peer takes over",
+			 weights_lower_the_priority),
+		LAB_CASE("V165 V166 what both nodes lose moves nothing, whoever sees it first",
+			 what_both_lose_moves_nothing),
 		LAB_CASE("V165 what is of one node alone counts at once, and never below priority 1",
 			 what_is_of_one_node_counts_at_once),
-		LAB_CASE("V166 both unhealthy: one stays Active at priority 1; who recovers takes over", last_resort_stays),
+		LAB_CASE("V166 both unhealthy: one stays Active at priority 1; who recovers takes over",
+			 last_resort_stays),
 		LAB_CASE("V035 V036 V093 Initialize lists what is missing; losing the source address releases",
 		     lists_what_is_missing),
-		LAB_CASE("V159 advertisements that cannot be sent do not extend the lease", unsent_adverts_end_the_lease),
+		LAB_CASE("V159 advertisements that cannot be sent do not extend the lease",
+			 unsent_adverts_end_the_lease),
 		LAB_CASE("several virtual routers in one engine move apart from each other", several_routers),
 		LAB_CASE("V079 V168 frozen and thawed: not one frame while the peer is Active", frozen_and_thawed),
 		LAB_CASE("V079 V168 frozen alone: listens for Active_Down_Interval before it speaks", frozen_alone),

@@ -175,7 +175,8 @@ static void one_member_is_not_heard(void **state)
 	vrrp_engine_status(a.engine, 1, &status);
 	assert_true(status.group_waits);
 	first_adverts(true, false, last_ns, taken);
-	printf("# the last one silent: both taken %u us apart, %u us after its last advertisement\n", apart(taken), taken[0]);
+	printf("# the last one silent: both taken %u us apart, %u us after its last advertisement\n", apart(taken),
+	       taken[0]);
 	assert_true(apart(taken) < 5000);
 	assert_in_range(taken[0], 360000, 361000 + 50000);
 	assert_true(wait_until(both_are(&a, VRRP_ACTIVE), 100) != UINT32_MAX);
@@ -206,7 +207,8 @@ static void waits_for_holds(void **state)
 	now_ns = clock_mono_ns();
 	boot_ns = now_ns + 600 * CLOCK_NS_PER_MS;
 	hold_link(&a, boot_ns, now_ns + 1200 * CLOCK_NS_PER_MS);
-	assert_true(wait_until(!strcmp(node_status(&a).missing, "held 1 s more after boot, held 2 s more after link-up"),
+	assert_true(wait_until(!strcmp(node_status(&a).missing,
+				       "held 1 s more after boot, held 2 s more after link-up"),
 			       300) != UINT32_MAX);
 	assert_true(node_status(&a).waiting);
 	assert_true(wait_until(!strcmp(node_status(&a).missing, "held 1 s more after link-up"), 900) != UINT32_MAX);
@@ -386,7 +388,8 @@ static void second_comes_and_goes(bool ipv6)
 		worst_ns = watch_first(has_state(&a, 1, VRRP_ACTIVE), 1000);
 		assert_true(has_state(&a, 1, VRRP_ACTIVE));
 		assert_true(lease_holds(&a.leases, 1, clock_boot_ns()));
-		assert_true(wire_find(wire, &seen, seen.from_a && member_of(&seen) == 1 && priority_of(&seen) == 200, 500));
+		assert_true(wire_find(wire, &seen,
+				      seen.from_a && member_of(&seen) == 1 && priority_of(&seen) == 200, 500));
 		if (!ipv6) {
 			forge_arp(frame, 1, stranger_mac, "192.0.2.9", "192.0.2.54");
 			send_frame(frame, 42);
@@ -524,17 +527,24 @@ static void names_two_owners(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		LAB_CASE("V173 V174 released by one of its members a group goes, and is taken, as one", groups_move_as_one),
+		LAB_CASE("V173 V174 released by one of its members a group goes, and is taken, as one",
+			 groups_move_as_one),
 		LAB_CASE("V174 one of IPv4 and one of IPv6 likewise", families_move_as_one),
 		LAB_CASE("V174 the link of one member takes all down; who can linger does", one_link_takes_all_down),
-		LAB_CASE("V174 who is heard for one member keeps all; when he falls silent all are taken", one_member_is_not_heard),
-		LAB_CASE("V095 V172 held after boot and link-up, for as long as told and no longer, and says so", waits_for_holds),
+		LAB_CASE("V174 who is heard for one member keeps all; when he falls silent all are taken",
+			 one_member_is_not_heard),
+		LAB_CASE("V095 V172 held after boot and link-up, for as long as told and no longer, and says so",
+			 waits_for_holds),
 		LAB_CASE("V171 a link that flaps for 20 ms, three times: one move", flap_moves_once),
-		LAB_CASE("V175 V176 other addresses while Active: only what is new is announced, no advert late", changes_addresses),
-		LAB_CASE("V175 a router more, and less, beside an Active one, which misses nothing", routers_come_and_go),
+		LAB_CASE("V175 V176 other addresses while Active: only what is new is announced, no advert late",
+			 changes_addresses),
+		LAB_CASE("V175 a router more, and less, beside an Active one, which misses nothing",
+			 routers_come_and_go),
 		LAB_CASE("V175 likewise one of the other family, with sockets of its own", segments_come_and_go),
-		LAB_CASE("V174 V175 a new member joins an Active group, and leaves it, without moving it", joins_an_active_group),
-		LAB_CASE("before the first take the network is asked; who has the address is named", asks_before_it_takes),
+		LAB_CASE("V174 V175 a new member joins an Active group, and leaves it, without moving it",
+			 joins_an_active_group),
+		LAB_CASE("before the first take the network is asked; who has the address is named",
+			 asks_before_it_takes),
 		LAB_CASE("the Active that answers that is no conflict, with either MAC", an_active_is_no_conflict),
 		LAB_CASE("V183 two hosts that advertise priority 255 are named", names_two_owners),
 	};

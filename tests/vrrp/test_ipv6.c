@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_ipv6.c - IPv6 virtual routers, whole engines judged by what is on the wire. Topology in enginelab.h; the link-local
- * addresses fe80::a and fe80::b are told to the engines only. Skips without root.
+ * test_ipv6.c - IPv6 virtual routers, whole engines judged by what is on the wire. Topology in enginelab.h; the
+ * link-local addresses fe80::a and fe80::b are told to the engines only. Skips without root.
  */
 #include "tests/tap.h"
 
@@ -24,7 +24,8 @@ static void init_v6(struct node *node, unsigned side, uint8_t priority)
 
 static bool is_v6(const struct seen *seen, uint8_t next_header)
 {
-	return seen->len >= AT_MESSAGE && seen->frame[12] == 0x86 && seen->frame[13] == 0xdd && seen->frame[20] == next_header;
+	return seen->len >= AT_MESSAGE && seen->frame[12] == 0x86 && seen->frame[13] == 0xdd &&
+		seen->frame[20] == next_header;
 }
 
 static bool is_advert_v6(const struct seen *seen)
@@ -128,7 +129,8 @@ static void advertises(void **state)
 	assert_int_equal(seen.frame[21], 255);
 	assert_int_equal(seen.frame[14] << 8 | seen.frame[15], 0x6c00);	/* CS6 */
 	assert_true(is_at(seen.frame + AT_SOURCE, "fe80::a") && is_at(seen.frame + AT_DESTINATION, "ff02::12"));
-	assert_int_equal(vrrp_advert_decode(seen.frame + AT_IP, seen.len - AT_IP, VRRP_CHECKSUM_RFC9568, &advert, &path, &used),
+	assert_int_equal(vrrp_advert_decode(seen.frame + AT_IP, seen.len - AT_IP, VRRP_CHECKSUM_RFC9568, &advert,
+					    &path, &used),
 			 VRRP_ACCEPTED);
 	assert_int_equal(advert.priority, 200);
 	assert_int_equal(advert.count, 2);
@@ -335,7 +337,8 @@ static void answers(void **state)
 
 		sleep_ms(20);
 		wire_skip(wire);
-		ask(cases[i].source, cases[i].destination, cases[i].target, cases[i].names_mac ? stranger_mac : no_option);
+		ask(cases[i].source, cases[i].destination, cases[i].target,
+		    cases[i].names_mac ? stranger_mac : no_option);
 		assert_true(wire_find(wire, &seen, is_na(&seen), 500));
 		assert_true(is_at(seen.frame + AT_TARGET, cases[i].target));
 		assert_true(is_at(seen.frame + AT_DESTINATION, has_source ? cases[i].source : "ff02::1"));
@@ -400,7 +403,8 @@ static void names_a_conflict(void **state)
 
 static bool is_probe(const struct seen *seen)
 {
-	return is_v6(seen, 58) && seen->frame[AT_MESSAGE] == 135 && is_at(seen->frame + AT_SOURCE, "::") && seen->from_a;
+	return is_v6(seen, 58) && seen->frame[AT_MESSAGE] == 135 && is_at(seen->frame + AT_SOURCE, "::") &&
+		seen->from_a;
 }
 
 /* Asked for before the first take, each by its group and from the interface's own MAC; a host that has one is named. */
@@ -423,7 +427,8 @@ static void asks_before_it_takes(void **state)
 		assert_true(is_at(seen.frame + AT_DESTINATION, "ff02::1:ff00:53"));
 		assert_true(is_at(seen.frame + AT_TARGET, i ? "2001:db8::53" : "fe80::53"));
 		assert_int_equal(seen.frame[21], 255);
-		assert_int_equal(seen.frame[19], 24);			/* no option: it has no address to say a MAC for */
+		/* no option: it has no address to say a MAC for */
+		assert_int_equal(seen.frame[19], 24);
 	}
 	send_frame(frame, forge_nd(frame, 136, "fe80::c", "ff02::1", "2001:db8::53", stranger_mac));
 	assert_true(wait_until(node_status(&a).conflict[0], 200) != UINT32_MAX);
@@ -432,7 +437,8 @@ static void asks_before_it_takes(void **state)
 	assert_int_equal(node_status(&a).conflicts, 1);
 	assert_true(wait_until(node_is(&a, VRRP_ACTIVE), 1000) != UINT32_MAX);	/* it takes them all the same */
 	send_frame(frame, forge_nd(frame, 135, "2001:db8::53", "ff02::1:ff00:9", "2001:db8::9", stranger_mac));
-	assert_true(wait_until(node_status(&a).conflicts == 2, 500) != UINT32_MAX);	/* who asks as the address claims it */
+	/* who asks as the address claims it */
+	assert_true(wait_until(node_status(&a).conflicts == 2, 500) != UINT32_MAX);
 	ask("::", "ff02::1:ff00:53", "2001:db8::53", no_option);
 	assert_true(wire_find(wire, &seen, is_na(&seen) && is_at(seen.frame + AT_DESTINATION, "ff02::1"), 500));
 	sleep_ms(50);
@@ -482,12 +488,14 @@ static const struct CMUnitTest cases[] = {
 		 advertises),
 	LAB_CASE("V091 V107 V127 IPv6: one of two is Active, the other follows a release", elects_and_releases),
 	LAB_CASE("V124 V125 equal priorities of IPv6: all 128 bits of the source decide", breaks_ties),
-	LAB_CASE("V037 V050 V055 IPv6: another hop limit, VRID, a wrong sum, our own source are not heard", keeps_strangers_out),
+	LAB_CASE("V037 V050 V055 IPv6: another hop limit, VRID, a wrong sum, our own source are not heard",
+		 keeps_strangers_out),
 	LAB_CASE("V167 the last words of an IPv6 router", has_last_words),
 	LAB_CASE("V035 IPv6 waits for a link-local address that does not move", waits_for_link_local),
 	LAB_CASE("one VRID in both families is two virtual routers", families_are_apart),
 	LAB_CASE("V141 V145 V147 unsolicited advertisements for each address, none before it is owned", announces),
-	LAB_CASE("V143 solicitations are answered: to the group, to one, for the link-local address, from nobody", answers),
+	LAB_CASE("V143 solicitations are answered: to the group, to one, for the link-local address, from nobody",
+		 answers),
 	LAB_CASE("V101 a Backup answers no solicitation and is in no solicited-node group", backup_is_silent),
 	LAB_CASE("V142 another host that claims an IPv6 address is named", names_a_conflict),
 	LAB_CASE("before the first take the network is asked as by duplicate detection; who has an address is named and counted",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_second.c - a Backup whose LAN is silent while the second path says that the peer is Active: when it waits, when it
- * does not, and that it never waits for ever.
+ * test_second.c - a Backup whose LAN is silent while the second path says that the peer is Active: when it waits, when
+ * it does not, and that it never waits for ever.
  */
 #include "tests/vrrp/bench.h"
 

@@ -6,8 +6,8 @@
  *      node 0: member 0 ----- wire 0 ----- member 0 :node 1	each direction of each wire may be blocked
  *              member 1 ----- wire 1 ----- member 1		for good, or lose some
  *
- * The address of node 0 is the greater one on wire 0 and the smaller one on wire 1. Random schedules stop the nodes, let
- * sends fail, and command them. After every turn the members of a node must agree, and in the end, with whatever is
+ * The address of node 0 is the greater one on wire 0 and the smaller one on wire 1. Random schedules stop the nodes,
+ * let sends fail, and command them. After every turn the members of a node must agree, and in the end, with whatever is
  * blocked then, exactly one node is Active and nothing moves any more.
  */
 #include "tests/tap.h"
@@ -539,7 +539,8 @@ static void test_release(void **state)
 	run_intervals(1);	/* Skew_Time is 0.6 of it */
 	assert_true(side_is(&m.side[1], VRRP_ACTIVE));
 
-	begin();		/* with the word for one member lost, the other one waits for the whole interval, and both take */
+	/* with the word for one member lost, the other one waits for the whole interval, and both take */
+	begin();
 	m.side[0].now = m.clock;
 	m.blocked[0][0] = true;
 	raise_all(&m.side[0], VRRP_EV_RELEASE);
@@ -588,7 +589,8 @@ static void test_cannot_speak(void **state)
 	assert_true(side_is(&m.side[0], VRRP_ACTIVE));
 }
 
-/* Both Active with equal priorities: wire 0 decides, where side 0 has the greater address, although on wire 1 it has not. */
+/* Both Active with equal priorities: wire 0 decides, where side 0 has the greater address, although on wire 1 it has
+ * not. */
 static void test_tie(void **state)
 {
 	(void)state;
@@ -614,13 +616,16 @@ static void test_tie(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		CASE("V174 adverts of one member blocked, whichever way: nothing moves; of all: whole groups", test_one_wire_blocked),
-		CASE("V174 a dead peer is replaced by the whole group in one turn, in Active_Down_Interval", test_peer_dies),
+		CASE("V174 adverts of one member blocked, whichever way: nothing moves; of all: whole groups",
+		     test_one_wire_blocked),
+		CASE("V174 a dead peer is replaced by the whole group in one turn, in Active_Down_Interval",
+		     test_peer_dies),
 		CASE("V174 one member's fault releases all; the peer's group takes as one", test_release),
 		CASE("V174 a better peer, heard by one member, ends all without a word", test_loses_together),
 		CASE("V174 one that cannot advertise: the group gives up, and does not come and go", test_cannot_speak),
 		CASE("V174 equal priorities: one member's addresses decide for all", test_tie),
-		CASE("V174 random schedules: never one alone, no lease granted early, one node in the end", test_random),
+		CASE("V174 random schedules: never one alone, no lease granted early, one node in the end",
+		     test_random),
 		CASE("V174 random schedules with preemption and wires blocked from the start", test_random_preempt),
 		CASE("V174 random schedules with equal priorities", test_random_equal),
 	};
