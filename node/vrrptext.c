@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "node/members.h"
+#include "node/rows.h"
 #include "node/table.h"
 
 enum { VALUE_MAX = 768, DURATION_MAX = 48 };
@@ -43,14 +44,10 @@ void vrrptext_work(FILE *out, const json_t *routers)
 		const json_t *lease = json_object_get(router, "lease"), *counters = json_object_get(router, "counters");
 
 		table_text(t, vrrptext_name(router, name, sizeof(name)));
-		table_text(t, text_of(lease, "mode"));
-		table_number(t, number_of(lease, "left_ms"));
-		table_number(t, number_of(counters, "sent"));
-		table_number(t, number_of(counters, "send_errors"));
+		rows_add(t, lease, "mode #left_ms");
+		rows_add(t, counters, "#sent #send_errors");
 		table_latency(t, number_of(router, "cadence_worst_us"));
-		table_number(t, number_of(counters, "late"));
-		table_number(t, number_of(counters, "lapsed"));
-		table_number(t, number_of(counters, "announcements"));
+		rows_add(t, counters, "#late #lapsed #announcements");
 		table_number(t, sum_rejected(router));
 	}
 	table_print(t, out);
