@@ -68,8 +68,7 @@ uint32_t node_vrrp_places(const struct node_vrrp *vrrp);
 /* A reload's first phase, in a thread of its own: checks new routers and other addresses against the interfaces, as the
  * start does, and changes nothing. 0 or -errno with error. */
 int node_vrrp_prepare(const struct node_vrrp *vrrp, const struct config *config, struct node_vrrp_plan **plan,
-		      char *error,
-		      size_t size);
+		      char *error, size_t size);
 void node_vrrp_discard(struct node_vrrp_plan *plan);	/* accepts NULL */
 /* Its second: priority, preempt, the delays, linger_ms, addresses; routers that are new, and those that are no more.
  * After the data plane has taken the configuration over; frees the plan. */
