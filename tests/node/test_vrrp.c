@@ -68,7 +68,7 @@ static struct {
 	bool proved, sysctls_good;
 	unsigned families;
 	/* groups */
-	bool in_groups[2];
+	bool in_groups[4];		/* VRID 51 to 54 */
 	int groups_err;
 } world;
 
