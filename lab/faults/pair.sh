@@ -318,7 +318,7 @@ drill_pair() {
 		UNDO=()
 	fi
 
-	[ "$owner" = dd1 ] || watch_guests
+	[ "$(target_ms)" = 0 ] || watch_guests
 	start_load main "$([ "$KIND" = slow ] && echo rec || echo auth)" "$RATE"
 	sleep $PAIR_LEAD
 	[ "$KIND" != slow ] || sleep $PAIR_TAIL
@@ -329,7 +329,6 @@ drill_pair() {
 	note "fault:$fault"
 	$fault
 	await_owner "$owner"
-	end_guests
 	during=$(owners)
 	note "owners: $during"
 	if [[ " $MENDED_UNDER_LOAD " == *" $DRILL "* ]]; then   # what it does when it comes back counts
@@ -340,6 +339,7 @@ drill_pair() {
 	note "end of load"
 	end_loads
 	put_back
+	end_guests                      # in a machine that stands still nothing ends
 	wait_for is_settled $SETTLE_DEADLINE || OWNERS=$(owners)
 	after=$OWNERS
 	forget_failures || die "dd1 does not start again"
