@@ -67,6 +67,8 @@ guests_say() {
 		END {
 			if (!took || !heard)
 				exit
+			if (said > 0)           # what dd1 said came too late, from systemd
+				bye = 0
 			wait_ms = (256 - priority) / 256 * interval + (said > 0 ? 3 * interval : 0)
 			late_ms = late_within("dd2", heard, took) + (bye ? late_within("dd1", fault, bye) : 0)
 			printf "\"guest_dying_ms\": %s, ", bye ? sprintf("%.1f", (bye - fault) * 1000) : "null"
