@@ -640,3 +640,16 @@ int dp_umem_stats(const struct dp_umem *umem, unsigned socket, struct dp_xsk_sta
 	};
 	return 0;
 }
+
+uint64_t dp_umem_overflow(const struct dp_umem *umem, unsigned port)
+{
+	uint64_t frames = 0;
+
+	for (unsigned i = 0; i < umem->n_sockets; i++) {
+		struct dp_xsk_stats stats;
+
+		if (umem->sockets[i].port_index == port && !dp_umem_stats(umem, i, &stats))
+			frames += stats.rx_ring_full + stats.rx_fill_empty;
+	}
+	return frames;
+}

@@ -95,5 +95,7 @@ struct dp_xsk_stats {
 };
 unsigned dp_umem_sockets(const struct dp_umem *umem);
 int dp_umem_stats(const struct dp_umem *umem, unsigned socket, struct dp_xsk_stats *stats);
+/* Frames that came in by port and were lost because its RX or fill rings had no room. Any thread. */
+uint64_t dp_umem_overflow(const struct dp_umem *umem, unsigned port);
 
 #endif

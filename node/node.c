@@ -525,6 +525,7 @@ static int start_selfcheck(struct node *node, char *error, size_t size)
 		.shared = &node->shared,
 		.steer = node->steer,
 		.neigh = node->neigh,
+		.umem = node->umem,
 	};
 	int err = selfcheck_start(&node->selfcheck, &parts, node->config);
 

@@ -39,6 +39,7 @@
 #include "dataplane/port.h"
 #include "dataplane/steer.h"
 #include "dataplane/worker.h"
+#include "dataplane/xsk.h"
 #include "node/config.h"
 #include "node/hang.h"
 
@@ -72,6 +73,7 @@ struct fastpath_watch {
 	const struct pool_server *server;	/* asked in this second; NULL = none */
 	uint32_t asked;				/* worker's count before that */
 	uint64_t answers;			/* and of answers to anything, by this port */
+	uint64_t overflow, sent;		/* and frames lost at this port's rings, and sent by the worker */
 	uint64_t asked_ns;
 	bool proved;				/* has carried an answer */
 	unsigned failures;			/* before that */
@@ -409,8 +411,22 @@ static void bypass(struct selfcheck *check, unsigned port)
 	}
 }
 
+static uint64_t frames_sent(const struct worker_watch *w)
+{
+	return counters_read(&w->worker->counters[DP_COUNT_FRAMES_OUT]);
+}
+
+/* Since the check was sent frames were lost where its answer comes in, and the worker went on sending: it has more to
+ * do than it can, which is no fault of the way. One that sends nothing has lost its frames, or its card. */
+static bool is_flooded(const struct selfcheck *check, const struct worker_watch *w, unsigned port)
+{
+	const struct fastpath_watch *f = &w->fastpath[port];
+
+	return dp_umem_overflow(check->parts.umem, port) != f->overflow && frames_sent(w) > f->sent + 1;
+}
+
 /* Under more load than the worker can take the check itself is lost now and then, or finds no place in flight: any
- * answer by the same way proves as much as its own. */
+ * answer by the same way proves as much as its own, and without one nothing is proved. */
 static void judge_fastpath(struct selfcheck *check, struct worker_watch *w, unsigned port,
 			   uint64_t now_ns)
 {
@@ -420,7 +436,8 @@ static void judge_fastpath(struct selfcheck *check, struct worker_watch *w, unsi
 	bool good = answered == asked || answers_by(check, w, port) != f->answers;
 	char cause[HEALTH_CAUSE_MAX], server[ENDPOINT_TEXT_MAX];
 
-	if (!f->server || asked == f->asked || !can_prove(check, f->server, port))
+	if (!f->server || asked == f->asked || !can_prove(check, f->server, port) ||
+	    (!good && is_flooded(check, w, port)))
 		return;
 	snprintf(cause, sizeof(cause), "%s answers probes, but not through AF_XDP",
 		 endpoint_format(&f->server->endpoint, server, sizeof(server)));
@@ -440,6 +457,8 @@ static void ask_fastpath(struct selfcheck *check, struct worker_watch *w, unsign
 		return;
 	f->asked = atomic_load(&w->worker->self.port[port].asked);
 	f->answers = answers_by(check, w, port);
+	f->overflow = dp_umem_overflow(check->parts.umem, port);
+	f->sent = frames_sent(w);
 	f->asked_ns = now_ns;
 	atomic_store(&w->worker->self.port[port].server_plus_1, f->server->index + 1u);
 	dp_worker_wake(w->worker);

@@ -38,6 +38,7 @@ struct selfcheck_parts {
 	struct dp_shared *shared;	/* with a snapshot, and workers that run */
 	struct steer *steer;		/* NULL with io = socket */
 	struct neigh *neigh;		/* NULL with io = socket */
+	const struct dp_umem *umem;	/* likewise */
 };
 
 enum {

@@ -39,6 +39,7 @@ static struct {
 	bool drops_nothing, has_address, server_answers;
 	bool bypassed;			/* the filter's sockets are out */
 	bool lease_ends;		/* while the filter looks at a frame for its address */
+	bool floods, is_busy;		/* frames find no room; the worker sends */
 	unsigned others_answer;		/* index of a server that answers clients' queries; 0 = none */
 	const char *reason;		/* no fast path */
 } world;
@@ -97,6 +98,15 @@ void steer_bypass(struct steer *steer)
 	world.bypassed = true;
 }
 
+uint64_t dp_umem_overflow(const struct dp_umem *umem, unsigned number)
+{
+	static uint64_t frames;
+
+	assert_ptr_equal(umem, &world);
+	assert_int_equal(number, 0);
+	return frames += world.floods;
+}
+
 const char *neigh_reason(const struct neigh *neigh, const struct pool_server *server)
 {
 	(void)neigh;
@@ -132,6 +142,8 @@ static void do_batch(struct dp_worker *worker)
 		if (world.server_answers)
 			self->port[0].answered = self->port[0].asked;
 	}
+	if (world.is_busy)
+		counters_add(&worker->counters[DP_COUNT_FRAMES_OUT], 1);
 	if (world.others_answer)
 		counters_add(&worker->loads[world.others_answer].answered, 1);
 	epoch_sleep(worker->reader);
@@ -212,7 +224,7 @@ static int start(void **unused)
 	assert_int_equal(health_init(&health), 0);
 
 	struct selfcheck_parts parts = { &loop, &health, &shared, (struct steer *)&world,
-					 (struct neigh *)&world };
+					 (struct neigh *)&world, (struct dp_umem *)&world };
 
 	return selfcheck_start(&check, &parts, &config);
 }
@@ -473,6 +485,24 @@ static void test_fast_path_under_load(void **unused)
 	await("fastpath:eth0:0", true, SLOW_MS);
 }
 
+/* Only hits, so that no server answers; its answer finds no room again and again. But who sends nothing is not busy. */
+static void test_fast_path_in_a_flood(void **unused)
+{
+	(void)unused;
+	world.server_answers = false;
+	world.floods = world.is_busy = true;
+	run_ms(SLOW_MS);
+	assert_false(has_failed("fastpath:eth0:0"));
+	world.is_busy = false;
+	await("fastpath:eth0:0", true, SLOW_MS);
+	world.server_answers = true;
+	await("fastpath:eth0:0", false, SLOW_MS);
+	world.server_answers = false;
+	world.floods = false;
+	world.is_busy = true;
+	await("fastpath:eth0:0", true, SLOW_MS);
+}
+
 static void test_fast_path_of_the_dead(void **unused)
 {
 	(void)unused;
@@ -553,6 +583,8 @@ int main(void)
 		WITH_CHECK("D013 one that did is not", test_no_bypass),
 		WITH_CHECK("a check that is lost while others are answered by that port proves nothing",
 			   test_fast_path_under_load),
+		WITH_CHECK("a check that is lost for want of room, of a worker that does what it can, proves nothing",
+			   test_fast_path_in_a_flood),
 		WITH_CHECK("a server whose probe has just failed proves nothing", test_fast_path_of_the_dead),
 		WITH_CHECK("a new snapshot: conditions go, come, and keep their state", test_adopt),
 		WITH_CHECK("more servers than conditions: addresses and pools come first", test_too_many),
