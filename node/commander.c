@@ -155,8 +155,7 @@ static bool point_to(char **list, unsigned n, char **at, const char *end)
 /* ---- orders ---- */
 
 static void report(struct commander *c, uint64_t number, enum runner_outcome outcome, int code,
-		   const struct child *child,
-		   uint64_t now_ns)
+		   const struct child *child, uint64_t now_ns)
 {
 	struct commander_report message = { .number = number, .outcome = (int32_t)outcome, .code = code };
 

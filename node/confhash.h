@@ -28,8 +28,7 @@ enum confhash_part {
 const char *confhash_name(enum confhash_part part);
 
 /* The numbers of a configuration; lists of suffixes are read for it. Start-up, or the thread that prepares a reload. 0,
- * or
- * -errno when such a list has gone meanwhile. */
+ * or -errno when such a list has gone meanwhile. */
 int confhash_fill(const struct config *config, uint64_t part[CONFHASH_COUNT]);
 
 #endif

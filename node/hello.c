@@ -37,11 +37,10 @@ enum {
 	ECHO_HOLDS_MS = 500,		/* what the second path said of our datagram's time cannot count longer */
 	FALL = 3, FALL_SLOW = 10, FALL_DEAF = 2,
 	SECOND = 1,			/* index of the second path */
-	ROUTER_NAME = IF_NAMESIZE + 8,
 };
 
 struct router {
-	char name[ROUTER_NAME];		/* "" = there is none at this place */
+	char name[VRRP_NAME_MAX];		/* "" = there is none at this place */
 	struct hello_mac mac;
 	struct health_condition *lan;
 };
@@ -473,7 +472,7 @@ static void follow_routers(struct hello *h)
 
 	for (unsigned i = 0; i < VRRP_ROUTERS_MAX; i++) {
 		const struct vrrp_conf *conf = i < n ? node_vrrp_conf(h->parts.vrrp, i) : NULL;
-		char name[ROUTER_NAME] = "";
+		char name[VRRP_NAME_MAX] = "";
 
 		if (conf)
 			snprintf(name, sizeof(name), VRRP_NAME, VRRP_NAME_OF(conf));

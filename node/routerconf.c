@@ -97,12 +97,18 @@ static bool are_neighbours(const struct config_vrrp *a, const struct config_vrrp
 	return strcmp(a->interface, b->interface) == 0 && is_router_ipv6(a) == is_router_ipv6(b);
 }
 
+/* The same virtual router, in one configuration or two. */
+static bool is_same_router(const struct config_vrrp *a, const struct config_vrrp *b)
+{
+	return a->vrid == b->vrid && are_neighbours(a, b);
+}
+
 static void check_router_vrid(struct settings *s, const struct config *config, size_t i)
 {
 	const struct config_vrrp *router = &config->vrrp[i];
 
 	for (size_t j = 0; j < i; j++) {
-		if (router->vrid == config->vrrp[j].vrid && are_neighbours(router, &config->vrrp[j]))
+		if (is_same_router(router, &config->vrrp[j]))
 			MISTAKE_IN(s, i, "vrrp", "vrid",
 				   "%u is the number of vrrp[%zu] on %s too, must be another one of "
 				   "1-255", router->vrid, j, router->interface);
@@ -257,7 +263,7 @@ void routerconf_check(struct settings *s, struct config *config)
 const struct config_vrrp *routerconf_find(const struct config *config, const struct config_vrrp *router)
 {
 	for (size_t i = 0; i < config->n_vrrp; i++) {
-		if (config->vrrp[i].vrid == router->vrid && are_neighbours(&config->vrrp[i], router))
+		if (is_same_router(&config->vrrp[i], router))
 			return &config->vrrp[i];
 	}
 	return NULL;

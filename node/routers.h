@@ -36,7 +36,6 @@ struct standby;
 struct vip;
 
 enum {
-	ROUTER_NAME = IF_NAMESIZE + 8,
 	ROUTERS_LOG_MS = 10000,		/* between complaints about one thing */
 };
 
@@ -103,9 +102,9 @@ static inline bool router_is_leaving(const struct node_vrrp *v, unsigned i)
 	return v->leaving & 1u << i;
 }
 
-static inline const char *router_name(const struct node_vrrp *v, unsigned i, char name[ROUTER_NAME])
+static inline const char *router_name(const struct node_vrrp *v, unsigned i, char name[VRRP_NAME_MAX])
 {
-	snprintf(name, ROUTER_NAME, VRRP_NAME, VRRP_NAME_OF(&v->conf[i]));
+	snprintf(name, VRRP_NAME_MAX, VRRP_NAME, VRRP_NAME_OF(&v->conf[i]));
 	return name;
 }
 

@@ -235,7 +235,7 @@ static int open_engine(struct node_vrrp *v, char *error, size_t size)
 /* Before the engine starts, so that nothing of a kept router is ever Active. */
 static void keep_standby(struct node_vrrp *v)
 {
-	char name[ROUTER_NAME];
+	char name[VRRP_NAME_MAX];
 
 	for (unsigned i = 0; i < v->n; i++) {
 		if (!standby_has(v->standby, router_name(v, i, name)))
@@ -431,7 +431,7 @@ void node_vrrp_counters(const struct node_vrrp *v, uint64_t counts[VMAC_COUNTERS
 static int keep_group(struct node_vrrp *v, unsigned router, bool on)
 {
 	const char *group = v->conf[router].group;
-	char name[ROUTER_NAME];
+	char name[VRRP_NAME_MAX];
 	int err = 0;
 
 	for (unsigned i = 0; i < v->n && !err; i++)
@@ -454,7 +454,7 @@ int node_vrrp_resume(struct node_vrrp *v, unsigned router)
 
 bool node_vrrp_is_kept(const struct node_vrrp *v, unsigned router)
 {
-	char name[ROUTER_NAME];
+	char name[VRRP_NAME_MAX];
 
 	return standby_has(v->standby, router_name(v, router, name));
 }

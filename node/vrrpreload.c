@@ -61,7 +61,7 @@ void router_forget(struct node_vrrp *v, unsigned i)
 {
 	struct vrrp_conf *conf = &v->conf[i];
 	struct router *router = &v->router[i];
-	char name[ROUTER_NAME];
+	char name[VRRP_NAME_MAX];
 
 	for (unsigned j = 0; j < conf->count; j++)
 		drop_address(v, i, j);
@@ -247,7 +247,7 @@ static void add_router(struct node_vrrp *v, unsigned i, struct given *given)
 {
 	struct vrrp_conf *conf = &given->conf;
 	struct router *router = &v->router[i];
-	char error[256], name[ROUTER_NAME];
+	char error[256], name[VRRP_NAME_MAX];
 
 	link_read(conf->interface, &router->seen);
 	for (unsigned j = 0; j < conf->count; j++)

@@ -100,6 +100,7 @@ static inline bool vrrp_is_ipv6(const struct vrrp_conf *conf)
 
 /* How logs and documents name a virtual router: "eth0/51", of IPv6 "eth0/51v6". A format and its arguments. */
 #define VRRP_NAME "%s/%u%s"
+#define VRRP_NAME_MAX (IF_NAMESIZE + 8)		/* with its end */
 #define VRRP_NAME_OF(conf) (conf)->interface, (conf)->vrid, vrrp_is_ipv6(conf) ? "v6" : ""
 
 enum { VRRP_WEIGHTS_MAX = VRRP_PRIORITY_OWNER - 2 };

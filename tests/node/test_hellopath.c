@@ -45,30 +45,11 @@ static struct hello_message says;
 
 /* ---- stand-ins ---- */
 
-uint64_t clock_mono_ns(void)
-{
-	return world.now_ns;
-}
-
-uint64_t clock_boot_ns(void)
-{
-	return world.now_ns;
-}
+#include "tests/node/world_clock.h"
 
 uint64_t clock_wall_ns(void)
 {
 	return world.now_ns;
-}
-
-void clock_pause_ms(unsigned ms)
-{
-	(void)ms;
-}
-
-void clock_format_utc(uint64_t wall_ns, char *text, size_t size)
-{
-	(void)wall_ns;
-	snprintf(text, size, "now");
 }
 
 int hellosocket_open(const struct endpoint *to, const char *interface)

@@ -51,30 +51,11 @@ static char path[] = "/tmp/test_track.XXXXXX";
 
 /* ---- stand-ins ---- */
 
-uint64_t clock_mono_ns(void)
-{
-	return world.now_ns;
-}
-
-uint64_t clock_boot_ns(void)
-{
-	return world.now_ns;
-}
+#include "tests/node/world_clock.h"
 
 uint64_t clock_wall_ns(void)
 {
 	return world.now_ns;
-}
-
-void clock_pause_ms(unsigned ms)
-{
-	world.now_ns += ms * (uint64_t)CLOCK_NS_PER_MS;
-}
-
-void clock_format_utc(uint64_t wall_ns, char *text, size_t size)
-{
-	(void)wall_ns;
-	snprintf(text, size, "now");
 }
 
 int link_read(const char *name, struct link_state *state)
